@@ -1,0 +1,116 @@
+# petition: build, run, test. `make help` lists the targets.
+#
+# MODULES is the architecture: a module may include only headers of modules listed before it
+# (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
+
+MODULES = buf log files config \
+          input identity entry seal minisign figures template \
+          db db_desk content http \
+          writer view publisher bundle delivery \
+          sign withdraw organiser export \
+          control commands main
+
+OWNERS = sqlite3.h:db microhttpd.h:http zip.h:bundle utf8proc.h:identity idn2.h:identity \
+         brotli/encode.h:publisher zlib.h:publisher
+
+PREFIX ?= /usr/local
+CC ?= cc
+BUILD ?= build
+PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip
+VERSION = 0.1.0
+
+WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+       -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wconversion -fno-common
+ifdef SANITIZE
+OPT = -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+LINK = -fsanitize=$(SANITIZE)
+else
+OPT = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+LINK = -pie -Wl,-z,relro,-z,now
+endif
+CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DPETITION_VERSION='"$(VERSION)"' -DPETITION_PREFIX='"$(PREFIX)"' \
+             $(WARN) $(if $(CI),-Werror) $(OPT) -pthread $(shell pkg-config --cflags $(PKGS)) \
+             -I$(BUILD) $(CFLAGS)
+LIBS = $(shell pkg-config --libs $(PKGS)) -pthread
+
+OBJECTS = $(MODULES:%=$(BUILD)/%.o)
+LIBRARY = $(filter-out $(BUILD)/main.o,$(OBJECTS))
+UNIT = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_PROGRAMS = $(UNIT:%=$(BUILD)/%)
+
+all: $(BUILD)/petition
+
+help:
+	@echo 'make            build/petition'
+	@echo 'make run        install what is missing, build, and serve a demonstration on 127.0.0.1:8080'
+	@echo 'make test       install what the tests need and run them all'
+	@echo 'make unit       the unit tests only (needs libcmocka-dev)'
+	@echo 'make layers     check that modules depend downwards only'
+	@echo 'make owners     check that each foreign header has its owner'
+	@echo 'make format     clang-format all sources'
+	@echo 'make install    to PREFIX ($(PREFIX)), under DESTDIR'
+	@echo 'make clean      remove what was built'
+
+$(BUILD)/petition: $(OBJECTS)
+	$(CC) $(LINK) -o $@ $(OBJECTS) $(LIBS)
+
+$(BUILD)/%.o: server/%.c Makefile | $(BUILD)
+	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+$(BUILD)/db.o: $(BUILD)/schema.inc
+
+# schema.sql as the elements of a C array (a string of its length is beyond ISO C).
+$(BUILD)/schema.inc: schema.sql Makefile | $(BUILD)
+	od -An -v -td1 schema.sql | sed -e 's/ *\([0-9][0-9]*\)/\1,/g' > $@
+
+$(BUILD):
+	mkdir -p $@
+
+-include $(OBJECTS:.o=.d)
+
+$(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
+	$(CC) $(CFLAGS_ALL) -Iserver -Itests/unit -MMD -MP $(LINK) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+
+-include $(UNIT_PROGRAMS:=.d)
+
+unit: $(UNIT_PROGRAMS)
+	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
+
+run:
+	sh deploy/install-deps.sh
+	$(MAKE) all
+	sh deploy/run-demo.sh
+
+test:
+	sh deploy/install-deps.sh --test
+	$(MAKE) all $(UNIT_PROGRAMS)
+	sh tests/run.sh
+
+layers:
+	@seen=" "; bad=0; for m in $(MODULES); do seen="$$seen$$m "; \
+	for h in $$(sed -n 's/^#include "\(.*\)\.h"/\1/p' server/$$m.[ch] | sort -u); do \
+	case "$$seen banned db_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
+	done; done; \
+	for f in server/*.c; do m=$$(basename $$f .c); case "$$seen" in *" $$m "*) ;; \
+	*) echo "$$f is in no layer"; bad=1;; esac; done; exit $$bad
+
+owners:
+	@bad=0; for o in $(OWNERS); do header=$${o%%:*}; owner=$${o#*:}; \
+	for f in $$(grep -l "#include <$$header>" server/*.[ch]); do \
+	case "$$f" in server/$$owner.[ch]) ;; *) echo "$$f includes <$$header>, which belongs to $$owner"; bad=1;; esac; \
+	done; done; \
+	for h in server/*.h; do $(CC) $(CFLAGS_ALL) -fsyntax-only -x c $$h || bad=1; done; exit $$bad
+
+format:
+	clang-format -i server/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c
+
+install: all
+	install -D -m 755 $(BUILD)/petition $(DESTDIR)$(PREFIX)/bin/petition
+	install -d $(DESTDIR)$(PREFIX)/share/petition
+	cp -r public $(DESTDIR)$(PREFIX)/share/petition/
+	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/petition/copyright
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help unit run test layers owners format install clean

@@ -1,0 +1,44 @@
+#!/bin/sh
+# Serves the demonstration in ./data; makes that folder first if there is none. `make run` calls it
+# after the build. Ctrl-C ends it.
+set -eu
+
+cd "$(dirname "$0")/.."
+umask 077
+
+petition=build/petition
+data=data
+# The folder gets its name only when it is complete, so a run that was broken off leaves no half of
+# one behind: the next run begins again.
+unfinished=build/data.unfinished
+
+make_data() {
+    rm -rf "$unfinished"
+    "$petition" init --demo --data "$unfinished" >/dev/null
+    password=$(LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c 24)
+    printf '%s\n' "$password" | "$petition" organiser add admin --data "$unfinished" >/dev/null
+    cat <<END
+A new petition is in $data/.
+The organiser "admin" logs in with this password, which is shown only now: $password
+END
+    mv "$unfinished" "$data"
+}
+
+if [ -e "$data" ]; then
+    echo "Serving the petition that is in $data/ already."
+else
+    make_data
+fi
+
+listen=$(sed -n 's/^[[:space:]]*listen[[:space:]]*=[[:space:]]*//p' "$data/petition.conf")
+listen=${PETITION_LISTEN:-${listen:-127.0.0.1:8080}}
+
+if [ -e "$data/organiser.key" ]; then
+    cat <<END
+Whoever has $data/organiser.key can read what signers typed, and the server does not need it: move it
+to another machine.
+END
+fi
+echo "The petition is at http://$listen/ (Ctrl-C ends it)."
+
+exec "$petition" serve --data "$data"

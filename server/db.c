@@ -1,0 +1,846 @@
+/*
+ * db: all SQL, and the only SQLite calls (see db.h). The organisers' part is in db_desk.c.
+ *
+ * A connection belongs to one thread at a time. All statements stand in one table, are prepared
+ * when the connection opens, and are never left stepped: db_exec() and friends reset them. Always
+ * true in the writer: `work` describes the open transaction, `totals` and `next_index` the last
+ * commit.
+ *
+ * SQLite before 3.51.3 loses commits when one connection checkpoints while another writes; so only
+ * the writer connection does either, and readers are opened so that they cannot.
+ */
+#include "db_internal.h"
+
+#include "log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define APPLICATION_ID 1346720817 /* "PET1" */
+#define USER_VERSION   1
+#define TALLY_SLOTS    1024 /* distinct cells a batch gathers before they are written; power of two \
+                             */
+
+static const char schema[] = {
+#include "schema.inc"
+    0};
+
+static const char *const sql_text[SQL__COUNT] = {
+    [SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [SQL_BEGIN_READ] = "BEGIN",
+    [SQL_COMMIT] = "COMMIT",
+    [SQL_ROLLBACK] = "ROLLBACK",
+    [SQL_LOG_SIZE] = "SELECT ifnull(max(idx) + 1, 0) FROM log_entry",
+    [SQL_LOG_APPEND] = "INSERT INTO log_entry(idx, body) VALUES(?1, ?2)",
+    [SQL_LOG_ENTRY] = "SELECT body FROM log_entry WHERE idx = ?1",
+    [SQL_TOTALS_START] = "INSERT INTO totals VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+    [SQL_TOTALS_READ] =
+        "SELECT text_idx, live, signatures, confirmed, withdrawn, void_request, void_duplicate,"
+        " void_fraud, void_test, void_lost, shown_count, jitter_count, shown_confirmed,"
+        " jitter_confirmed FROM totals",
+    [SQL_TOTALS_WRITE] =
+        "UPDATE totals SET text_idx = ?1, live = ?2, signatures = ?3, confirmed = ?4,"
+        " withdrawn = ?5, void_request = ?6, void_duplicate = ?7, void_fraud = ?8, void_test = ?9,"
+        " void_lost = ?10, shown_count = ?11, jitter_count = ?12, shown_confirmed = ?13,"
+        " jitter_confirmed = ?14",
+    [SQL_TALLY_ADD] = "INSERT INTO tally(day, country, tier, n) VALUES(?1, ?2, ?3, ?4)"
+                      " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    [SQL_TALLY_COUNTRY] = "SELECT country, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY country"
+                          " HAVING s > 0 ORDER BY s DESC, country",
+    [SQL_TALLY_DAY] = "SELECT day, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY day"
+                      " HAVING s > 0 ORDER BY day",
+    [SQL_TALLY_TIER] = "SELECT tier, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY tier"
+                       " HAVING s > 0 ORDER BY tier",
+    [SQL_TALLY_ALL] = "SELECT country, tier, day, n FROM tally WHERE n > 0"
+                      " ORDER BY country, tier, day",
+    [SQL_SUBMISSION_ADD] =
+        "INSERT INTO submission(idx, tag, tier, visibility, country, day, name, opening, sealed)"
+        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [SQL_SUBMISSION_GET] = "SELECT tag, tier, country, day FROM submission WHERE idx = ?1",
+    [SQL_SUBMISSION_ERASE] = "UPDATE submission SET tag = NULL, name = NULL, opening = NULL,"
+                             " sealed = NULL WHERE idx = ?1",
+    [SQL_SUBMISSION_ROWS] =
+        "SELECT s.idx, s.tier, s.visibility, s.country, s.day, s.name, s.opening, s.sealed, e.body"
+        " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
+        " WHERE s.idx >= ?1 AND s.tag IS NOT NULL ORDER BY s.idx",
+    [SQL_SIGNER_ADD] = "INSERT INTO signer(tag, live, confirmed) VALUES(?1, 1, ?2)"
+                       " ON CONFLICT DO UPDATE SET live = live + 1, confirmed = confirmed + ?2"
+                       " RETURNING live, confirmed",
+    [SQL_SIGNER_GET] = "SELECT live, confirmed FROM signer WHERE tag = ?1",
+    [SQL_SIGNER_LOWER] = "UPDATE signer SET live = live - 1, confirmed = confirmed - ?2"
+                         " WHERE tag = ?1",
+    [SQL_SIGNER_DELETE] = "DELETE FROM signer WHERE tag = ?1",
+    [SQL_ORGANISER_ADD] = "INSERT INTO organiser(name, password, day) VALUES(?1, ?2, ?3)",
+    [SQL_ORGANISER_PASSWD] = "UPDATE organiser SET password = ?2 WHERE name = ?1 RETURNING 1",
+    [SQL_ORGANISER_FIND] = "SELECT 1 FROM organiser WHERE name = ?1",
+    [SQL_TOKEN_ADD] = "INSERT INTO token(hash, organiser, day) VALUES(?1, ?2, ?3)",
+    [SQL_TOKEN_FIND] = "SELECT organiser FROM token WHERE hash = ?1",
+    [SQL_AUDIT_LAST] = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1",
+    [SQL_AUDIT_ADD] = "INSERT INTO audit(id, at_s, who, act, detail, hash)"
+                      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_DELIVERY_ADD] = "INSERT INTO delivery(id, organiser, state, requested_s)"
+                         " SELECT ifnull(max(id), 0) + 1, ?1, 'queued', ?2 FROM delivery"
+                         " RETURNING id",
+    [SQL_DELIVERY_GET] = "SELECT state, requested_s, frozen_s, size, figures, why FROM delivery"
+                         " WHERE id = ?1",
+    [SQL_DELIVERY_NEXT] = "SELECT id FROM delivery WHERE state IN ('queued', 'running')"
+                          " ORDER BY id LIMIT 1",
+    [SQL_DELIVERY_STATE] = "UPDATE delivery SET state = ?2, why = ?3 WHERE id = ?1",
+    [SQL_DELIVERY_FROZEN] = "UPDATE delivery SET frozen_s = ?2, size = ?3, figures = ?4"
+                            " WHERE id = ?1 AND size IS NULL",
+    [SQL_BUNDLE_SET] = "INSERT INTO bundle(delivery, addressee, sha256, bytes)"
+                       " VALUES(?1, ?2, ?3, ?4)"
+                       " ON CONFLICT DO UPDATE SET sha256 = ?3, bytes = ?4",
+    [SQL_BUNDLES] = "SELECT addressee, sha256, bytes FROM bundle WHERE delivery = ?1"
+                    " ORDER BY addressee",
+};
+
+struct tally_cell {
+    day_number day;
+    char country[3];
+    enum tier tier;
+    int64_t n; /* what the batch adds; may be negative */
+    bool used;
+};
+
+/* What a transaction changes beside its rows. */
+struct counters {
+    struct totals totals;
+    int64_t next_index;
+    int64_t text_index;
+};
+
+struct db {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[SQL__COUNT];
+    enum db_mode mode;
+    bool in_transaction;
+    bool totals_dirty;    /* work.totals or work.text_index differ from the table */
+    bool erased_in_batch; /* the open transaction erases personal columns */
+    bool erasure_pending; /* a committed one did, and the WAL still holds the old pages */
+    int wal_pages;
+    struct counters committed, work;
+    struct tally_cell tally[TALLY_SLOTS];
+    size_t tally_used;
+};
+
+/* ---- statements */
+
+/* Logs a failure and says what kind it is. Disk quota and file size limits are "full" too. */
+static int failure(struct db *db, const char *what)
+{
+    int code = sqlite3_extended_errcode(db->handle), os = sqlite3_system_errno(db->handle);
+
+    log_error("database: %s: %s (%d)", what, sqlite3_errmsg(db->handle), code);
+    if ((code & 0xff) == SQLITE_FULL)
+        return DB_FULL;
+    if ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG))
+        return DB_FULL;
+    return DB_BROKEN;
+}
+
+/* Steps once. DB_OK: a row (still to be read, then db_finish()); DB_NO_ROW: done and reset. */
+int db_step(struct db *db, enum sql which)
+{
+    sqlite3_stmt *s = db->statements[which];
+    int code = sqlite3_step(s);
+
+    if (code == SQLITE_ROW)
+        return DB_OK;
+    if (code == SQLITE_DONE) {
+        sqlite3_reset(s);
+        return DB_NO_ROW;
+    }
+    code = failure(db, sql_text[which]);
+    sqlite3_reset(s);
+    return code;
+}
+
+/* Resets a statement whose row has been read. */
+void db_finish(struct db *db, enum sql which)
+{
+    sqlite3_reset(db->statements[which]);
+    sqlite3_clear_bindings(db->statements[which]);
+}
+
+/* Runs a statement to its end. DB_OK if it gave no row, or its row is of no interest. */
+int db_exec(struct db *db, enum sql which)
+{
+    int result = db_step(db, which);
+
+    db_finish(db, which);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+/* Runs a statement of which only matters whether it gives a row. */
+int db_exists(struct db *db, enum sql which)
+{
+    int result = db_step(db, which);
+
+    db_finish(db, which);
+    return result;
+}
+
+void db_bind_int(struct db *db, enum sql which, int at, int64_t n)
+{
+    sqlite3_bind_int64(db->statements[which], at, n);
+}
+
+/* Text and blobs are bound without a copy: they live until db_finish(). NULL binds NULL. */
+void db_bind_text(struct db *db, enum sql which, int at, const char *text)
+{
+    if (text)
+        sqlite3_bind_text(db->statements[which], at, text, -1, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(db->statements[which], at);
+}
+
+void db_bind_blob(struct db *db, enum sql which, int at, const void *data, size_t len)
+{
+    if (data)
+        sqlite3_bind_blob64(db->statements[which], at, data, len, SQLITE_STATIC);
+    else
+        sqlite3_bind_null(db->statements[which], at);
+}
+
+int64_t db_column_int(struct db *db, enum sql which, int column)
+{
+    return sqlite3_column_int64(db->statements[which], column);
+}
+
+const char *db_column_text(struct db *db, enum sql which, int column)
+{
+    return (const char *)sqlite3_column_text(db->statements[which], column);
+}
+
+const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len)
+{
+    const void *data = sqlite3_column_blob(db->statements[which], column);
+
+    if (len)
+        *len = (size_t)sqlite3_column_bytes(db->statements[which], column);
+    return data;
+}
+
+void db_add_column(struct db *db, enum sql which, int column, struct buf *out)
+{
+    size_t len;
+    const void *data = db_column_blob(db, which, column, &len);
+
+    buf_add(out, data, len);
+}
+
+/* ---- opening and closing */
+
+static int on_commit_to_wal(void *ctx, sqlite3 *handle, const char *name, int pages)
+{
+    struct db *db = ctx;
+
+    (void)handle;
+    (void)name;
+    db->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+static const char pragmas_of_all[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
+                                     "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                                     "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;";
+static const char pragmas_of_writer[] =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+    "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;";
+static const char pragmas_of_reader[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
+
+static int pragma_int(struct db *db, const char *pragma)
+{
+    sqlite3_stmt *s = NULL;
+    int value = -1;
+
+    if (sqlite3_prepare_v2(db->handle, pragma, -1, &s, NULL) == SQLITE_OK &&
+        sqlite3_step(s) == SQLITE_ROW)
+        value = sqlite3_column_int(s, 0);
+    sqlite3_finalize(s);
+    return value;
+}
+
+/* Sets up a connection; the file may still be anything, so the first read of it is checked here. */
+static int configure(struct db *db, const char *path, struct buf *err)
+{
+    const char *more = db->mode == DB_WRITER ? pragmas_of_writer : pragmas_of_reader;
+    int version;
+
+    sqlite3_extended_result_codes(db->handle, 1);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    if (db->mode == DB_READER)
+        sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (pragma_int(db, "PRAGMA application_id") != APPLICATION_ID) {
+        buf_printf(err, "%s is not a petition database", path);
+        return -1;
+    }
+    version = pragma_int(db, "PRAGMA user_version");
+    if (version != USER_VERSION) {
+        buf_printf(err, "%s has schema version %d; this program knows %d", path, version,
+                   USER_VERSION);
+        return -1;
+    }
+    if (sqlite3_exec(db->handle, pragmas_of_all, NULL, NULL, NULL) != SQLITE_OK ||
+        sqlite3_exec(db->handle, more, NULL, NULL, NULL) != SQLITE_OK) {
+        buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
+        return -1;
+    }
+    sqlite3_wal_hook(db->handle, on_commit_to_wal, db);
+    return 0;
+}
+
+static int prepare_all(struct db *db, const char *path, struct buf *err)
+{
+    for (int i = 0; i < SQL__COUNT; i++) {
+        if (sqlite3_prepare_v3(db->handle, sql_text[i], -1, SQLITE_PREPARE_PERSISTENT,
+                               &db->statements[i], NULL) != SQLITE_OK) {
+            buf_printf(err, "%s: %s: %s", path, sql_text[i], sqlite3_errmsg(db->handle));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Reads the committed counters. DB_NO_ROW in a database whose log has not been started. */
+static int read_counters(struct db *db, struct counters *c)
+{
+    struct totals *t = &c->totals;
+    int at = 0, result = db_step(db, SQL_LOG_SIZE);
+
+    if (result != DB_OK)
+        return result;
+    c->next_index = db_column_int(db, SQL_LOG_SIZE, 0);
+    db_finish(db, SQL_LOG_SIZE);
+    result = db_step(db, SQL_TOTALS_READ);
+    if (result != DB_OK)
+        return result;
+    c->text_index = db_column_int(db, SQL_TOTALS_READ, at++);
+    t->live = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->signatures = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->confirmed = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->withdrawn = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    for (int why = 0; why < VOID__MAX; why++)
+        t->removed[why] = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->shown_count.value = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->shown_count.jitter = (uint32_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->shown_confirmed.value = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    t->shown_confirmed.jitter = (uint32_t)db_column_int(db, SQL_TOTALS_READ, at++);
+    db_finish(db, SQL_TOTALS_READ);
+    return DB_OK;
+}
+
+struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
+{
+    int flags = mode == DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    struct db *db = xcalloc(1, sizeof *db);
+
+    db->mode = mode;
+    if (access(path, F_OK) != 0) {
+        buf_printf(err, "%s: %s", path, strerror(errno));
+        goto fail;
+    }
+    if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
+        goto fail;
+    }
+    if (mode == DB_READER)
+        sqlite3_busy_timeout(db->handle, 5000);
+    if (configure(db, path, err) != 0 || prepare_all(db, path, err) != 0)
+        goto fail;
+    if (read_counters(db, &db->committed) < 0) {
+        buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
+        goto fail;
+    }
+    db->work = db->committed;
+    return db;
+fail:
+    db_close(db);
+    return NULL;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    for (int i = 0; i < SQL__COUNT; i++)
+        sqlite3_finalize(db->statements[i]);
+    if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
+        log_error("database: %s", sqlite3_errmsg(db->handle));
+    free(db);
+}
+
+int db_create(const char *path, struct buf *err)
+{
+    sqlite3 *handle = NULL;
+    int result = -1, fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        buf_printf(err, "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    close(fd);
+    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        sqlite3_exec(handle, "PRAGMA journal_mode = WAL; BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_exec(handle, schema, NULL, NULL, NULL) == SQLITE_OK &&
+        sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+        result = 0;
+    else
+        buf_printf(err, "%s: %s", path, sqlite3_errmsg(handle));
+    sqlite3_close(handle);
+    return result;
+}
+
+/* ---- transactions */
+
+static void forget_batch(struct db *db)
+{
+    db->work = db->committed;
+    db->totals_dirty = db->erased_in_batch = false;
+    memset(db->tally, 0, sizeof db->tally);
+    db->tally_used = 0;
+}
+
+int db_begin(struct db *db)
+{
+    int result;
+
+    assert(db->mode == DB_WRITER && !db->in_transaction);
+    result = db_exec(db, SQL_BEGIN);
+    db->in_transaction = result == DB_OK;
+    return result;
+}
+
+static int flush_tally(struct db *db)
+{
+    int result = DB_OK;
+
+    for (size_t i = 0; i < TALLY_SLOTS && db->tally_used > 0 && result == DB_OK; i++) {
+        struct tally_cell *cell = &db->tally[i];
+
+        if (!cell->used || cell->n == 0)
+            continue;
+        db_bind_int(db, SQL_TALLY_ADD, 1, cell->day);
+        db_bind_text(db, SQL_TALLY_ADD, 2, cell->country);
+        db_bind_int(db, SQL_TALLY_ADD, 3, cell->tier);
+        db_bind_int(db, SQL_TALLY_ADD, 4, cell->n);
+        result = db_exec(db, SQL_TALLY_ADD);
+    }
+    if (db->tally_used > 0)
+        memset(db->tally, 0, sizeof db->tally);
+    db->tally_used = 0;
+    return result;
+}
+
+static int flush_totals(struct db *db)
+{
+    const struct totals *t = &db->work.totals;
+    int at = 1;
+
+    if (!db->totals_dirty)
+        return DB_OK;
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, db->work.text_index);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->live);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->signatures);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->confirmed);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->withdrawn);
+    for (int why = 0; why < VOID__MAX; why++)
+        db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->removed[why]);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->shown_count.value);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, t->shown_count.jitter);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, (int64_t)t->shown_confirmed.value);
+    db_bind_int(db, SQL_TOTALS_WRITE, at++, t->shown_confirmed.jitter);
+    return db_exec(db, SQL_TOTALS_WRITE);
+}
+
+int db_commit(struct db *db)
+{
+    int result;
+
+    assert(db->in_transaction);
+    result = flush_tally(db);
+    if (result == DB_OK)
+        result = flush_totals(db);
+    if (result == DB_OK)
+        result = db_exec(db, SQL_COMMIT);
+    if (result != DB_OK)
+        return result;
+    db->in_transaction = false;
+    db->committed = db->work;
+    db->erasure_pending |= db->erased_in_batch;
+    forget_batch(db);
+    return DB_OK;
+}
+
+void db_rollback(struct db *db)
+{
+    /* Some failures have rolled back already; then there is nothing left to do. */
+    if (db->in_transaction && !sqlite3_get_autocommit(db->handle) &&
+        db_exec(db, SQL_ROLLBACK) != DB_OK)
+        log_error("database: the transaction cannot be rolled back");
+    db->in_transaction = false;
+    forget_batch(db);
+}
+
+int db_checkpoint(struct db *db, bool truncate)
+{
+    int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, mode, NULL, NULL);
+
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return 1;
+    if (code != SQLITE_OK)
+        return failure(db, "checkpoint") == DB_FULL ? 1 : DB_BROKEN;
+    db->wal_pages = 0;
+    if (truncate)
+        db->erasure_pending = false;
+    return DB_OK;
+}
+
+int db_wal_pages(const struct db *db)
+{
+    return db->wal_pages;
+}
+
+bool db_erasure_pending(const struct db *db)
+{
+    return db->erasure_pending;
+}
+
+int db_snapshot_begin(struct db *db)
+{
+    int result;
+
+    assert(db->mode == DB_READER);
+    result = db_exec(db, SQL_BEGIN_READ);
+    /* BEGIN takes nothing; the first read fixes the state. */
+    if (result == DB_OK)
+        result = read_counters(db, &db->committed);
+    db->work = db->committed;
+    return result;
+}
+
+void db_snapshot_end(struct db *db)
+{
+    if (db_exec(db, SQL_ROLLBACK) != DB_OK)
+        log_error("database: the snapshot cannot be ended");
+}
+
+/* ---- the log */
+
+int64_t db_log_size(const struct db *db)
+{
+    return db->work.next_index;
+}
+
+int64_t db_text_index(const struct db *db)
+{
+    return db->work.text_index;
+}
+
+void db_set_text(struct db *db, int64_t index)
+{
+    db->work.text_index = index;
+    db->totals_dirty = true;
+}
+
+int db_log_append(struct db *db, const struct buf *body, int64_t *index)
+{
+    int result;
+
+    assert(db->in_transaction);
+    db_bind_int(db, SQL_LOG_APPEND, 1, db->work.next_index);
+    db_bind_blob(db, SQL_LOG_APPEND, 2, body->data, body->len);
+    result = db_exec(db, SQL_LOG_APPEND);
+    if (result == DB_OK)
+        *index = db->work.next_index++;
+    return result;
+}
+
+int db_start_log(struct db *db, const struct buf *open_entry)
+{
+    int64_t index;
+    int result = db_log_append(db, open_entry, &index);
+
+    return result == DB_OK ? db_exec(db, SQL_TOTALS_START) : result;
+}
+
+int db_log_entry(struct db *db, int64_t index, struct buf *body)
+{
+    int result;
+
+    db_bind_int(db, SQL_LOG_ENTRY, 1, index);
+    result = db_step(db, SQL_LOG_ENTRY);
+    if (result == DB_OK)
+        db_add_column(db, SQL_LOG_ENTRY, 0, body);
+    db_finish(db, SQL_LOG_ENTRY);
+    return result;
+}
+
+/* ---- submissions */
+
+/* Adds n to a cell of the batch. */
+static int tally_add(struct db *db, const struct tally_cell *what, int64_t n)
+{
+    unsigned hash = (unsigned)what->day * 31u + (unsigned char)what->country[0] * 7919u +
+                    (unsigned char)what->country[1] * 104729u + (unsigned)what->tier;
+    int result;
+
+    if (db->tally_used == TALLY_SLOTS / 2) {
+        result = flush_tally(db);
+        if (result != DB_OK)
+            return result;
+    }
+    for (unsigned i = hash;; i++) {
+        struct tally_cell *cell = &db->tally[i % TALLY_SLOTS];
+
+        if (!cell->used) {
+            *cell = *what;
+            cell->used = true;
+            cell->n = n;
+            db->tally_used++;
+            return DB_OK;
+        }
+        if (cell->day == what->day && cell->tier == what->tier &&
+            strcmp(cell->country, what->country) == 0) {
+            cell->n += n;
+            return DB_OK;
+        }
+    }
+}
+
+/* Counts a live submission of the tag; signatures and confirmed follow from its row. */
+static int signer_raise(struct db *db, const uint8_t *tag, bool confirmed)
+{
+    struct totals *t = &db->work.totals;
+    int result;
+
+    db_bind_blob(db, SQL_SIGNER_ADD, 1, tag, TAG_LEN);
+    db_bind_int(db, SQL_SIGNER_ADD, 2, confirmed);
+    result = db_step(db, SQL_SIGNER_ADD);
+    if (result == DB_OK) {
+        t->signatures += db_column_int(db, SQL_SIGNER_ADD, 0) == 1;
+        t->confirmed += confirmed && db_column_int(db, SQL_SIGNER_ADD, 1) == 1;
+    }
+    db_finish(db, SQL_SIGNER_ADD);
+    return result;
+}
+
+static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
+{
+    struct totals *t = &db->work.totals;
+    enum sql change = SQL_SIGNER_LOWER;
+    int64_t live, live_confirmed;
+    int result;
+
+    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
+    result = db_step(db, SQL_SIGNER_GET);
+    if (result != DB_OK)
+        return result == DB_NO_ROW ? DB_BROKEN : result;
+    live = db_column_int(db, SQL_SIGNER_GET, 0);
+    live_confirmed = db_column_int(db, SQL_SIGNER_GET, 1);
+    db_finish(db, SQL_SIGNER_GET);
+    if (live == 1)
+        change = SQL_SIGNER_DELETE;
+    else
+        db_bind_int(db, change, 2, confirmed);
+    db_bind_blob(db, change, 1, tag, TAG_LEN);
+    t->signatures -= live == 1;
+    t->confirmed -= confirmed && live_confirmed == 1;
+    return db_exec(db, change);
+}
+
+int db_submission_add(struct db *db, int64_t index, const struct submission *s)
+{
+    struct tally_cell cell = {.day = s->day, .tier = s->tier};
+    int result;
+
+    memcpy(cell.country, s->country, sizeof cell.country);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 1, index);
+    db_bind_blob(db, SQL_SUBMISSION_ADD, 2, s->tag, TAG_LEN);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 3, s->tier);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 4, s->visibility);
+    db_bind_text(db, SQL_SUBMISSION_ADD, 5, s->country);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 6, s->day);
+    db_bind_text(db, SQL_SUBMISSION_ADD, 7, s->name);
+    db_bind_blob(db, SQL_SUBMISSION_ADD, 8, s->opening, OPENING_LEN);
+    db_bind_blob(db, SQL_SUBMISSION_ADD, 9, s->sealed, s->sealed_len);
+    result = db_exec(db, SQL_SUBMISSION_ADD);
+    if (result == DB_OK)
+        result = signer_raise(db, s->tag, s->tier == TIER_CONFIRMED);
+    if (result == DB_OK)
+        result = tally_add(db, &cell, 1);
+    db->work.totals.live++;
+    db->totals_dirty = true;
+    return result;
+}
+
+int db_submission_live(struct db *db, int64_t index, bool *live)
+{
+    size_t len;
+    int result;
+
+    db_bind_int(db, SQL_SUBMISSION_GET, 1, index);
+    result = db_step(db, SQL_SUBMISSION_GET);
+    if (result == DB_OK)
+        *live = db_column_blob(db, SQL_SUBMISSION_GET, 0, &len) != NULL;
+    db_finish(db, SQL_SUBMISSION_GET);
+    return result;
+}
+
+/* What erasing needs to know of a live submission; DB_NO_ROW if it is none. */
+static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
+                           struct tally_cell *cell)
+{
+    const void *stored;
+    size_t len;
+    int result;
+
+    db_bind_int(db, SQL_SUBMISSION_GET, 1, index);
+    result = db_step(db, SQL_SUBMISSION_GET);
+    if (result == DB_OK) {
+        stored = db_column_blob(db, SQL_SUBMISSION_GET, 0, &len);
+        if (stored && len == TAG_LEN) {
+            memcpy(tag, stored, TAG_LEN);
+            cell->tier = (enum tier)db_column_int(db, SQL_SUBMISSION_GET, 1);
+            memcpy(cell->country, db_column_text(db, SQL_SUBMISSION_GET, 2), 2);
+            cell->day = (day_number)db_column_int(db, SQL_SUBMISSION_GET, 3);
+        } else {
+            result = DB_NO_ROW;
+        }
+    }
+    db_finish(db, SQL_SUBMISSION_GET);
+    return result;
+}
+
+int db_submission_erase(struct db *db, int64_t index, enum void_why why)
+{
+    struct totals *t = &db->work.totals;
+    struct tally_cell cell = {0};
+    uint8_t tag[TAG_LEN];
+    int result = live_submission(db, index, tag, &cell);
+
+    if (result != DB_OK)
+        return result;
+    db_bind_int(db, SQL_SUBMISSION_ERASE, 1, index);
+    result = db_exec(db, SQL_SUBMISSION_ERASE);
+    if (result == DB_OK)
+        result = signer_lower(db, tag, cell.tier == TIER_CONFIRMED);
+    if (result == DB_OK)
+        result = tally_add(db, &cell, -1);
+    t->live--;
+    if (why == VOID__MAX)
+        t->withdrawn++;
+    else
+        t->removed[why]++;
+    db->totals_dirty = db->erased_in_batch = true;
+    return result;
+}
+
+int db_rows_begin(struct db *db, int64_t from)
+{
+    db_finish(db, SQL_SUBMISSION_ROWS);
+    db_bind_int(db, SQL_SUBMISSION_ROWS, 1, from);
+    return DB_OK;
+}
+
+int db_rows_next(struct db *db, struct db_row *row)
+{
+    int result = db_step(db, SQL_SUBMISSION_ROWS);
+
+    if (result != DB_OK)
+        return result;
+    row->index = db_column_int(db, SQL_SUBMISSION_ROWS, 0);
+    row->tier = (enum tier)db_column_int(db, SQL_SUBMISSION_ROWS, 1);
+    row->visibility = (enum visibility)db_column_int(db, SQL_SUBMISSION_ROWS, 2);
+    memcpy(row->country, db_column_text(db, SQL_SUBMISSION_ROWS, 3), sizeof row->country);
+    row->day = (day_number)db_column_int(db, SQL_SUBMISSION_ROWS, 4);
+    row->name = db_column_text(db, SQL_SUBMISSION_ROWS, 5);
+    row->opening = db_column_blob(db, SQL_SUBMISSION_ROWS, 6, NULL);
+    row->sealed = db_column_blob(db, SQL_SUBMISSION_ROWS, 7, &row->sealed_len);
+    row->body = db_column_blob(db, SQL_SUBMISSION_ROWS, 8, &row->body_len);
+    return DB_OK;
+}
+
+void db_rows_end(struct db *db)
+{
+    db_finish(db, SQL_SUBMISSION_ROWS);
+}
+
+/* ---- figures */
+
+int db_totals(struct db *db, struct totals *out)
+{
+    *out = db->work.totals;
+    return DB_OK;
+}
+
+void db_set_shown(struct db *db, const struct shown *count, const struct shown *confirmed)
+{
+    db->work.totals.shown_count = *count;
+    db->work.totals.shown_confirmed = *confirmed;
+    db->totals_dirty = true;
+}
+
+/* The text of a table's key column. */
+static void cell_key(struct db *db, enum db_table which, enum sql statement, struct cell *cell)
+{
+    char day[11];
+
+    if (which == DB_BY_COUNTRY) {
+        snprintf(cell->key, sizeof cell->key, "%s", db_column_text(db, statement, 0));
+    } else if (which == DB_BY_DAY) {
+        day_text(day, (day_number)db_column_int(db, statement, 0));
+        snprintf(cell->key, sizeof cell->key, "%s", day);
+    } else {
+        snprintf(cell->key, sizeof cell->key, "%s", tier_names[db_column_int(db, statement, 0)]);
+    }
+}
+
+int db_table(struct db *db, enum db_table which, day_number before, struct table *t)
+{
+    static const enum sql statements[] = {SQL_TALLY_COUNTRY, SQL_TALLY_DAY, SQL_TALLY_TIER};
+    enum sql statement = statements[which];
+    size_t alloc = 0;
+    int result = flush_tally(db);
+
+    *t = (struct table){0};
+    db_bind_int(db, statement, 1, before);
+    while (result == DB_OK && (result = db_step(db, statement)) == DB_OK) {
+        if (t->count == alloc) {
+            alloc = alloc ? 2 * alloc : 64;
+            t->cells = realloc(t->cells, alloc * sizeof *t->cells);
+            if (!t->cells)
+                abort();
+        }
+        cell_key(db, which, statement, &t->cells[t->count]);
+        t->cells[t->count++].n = (uint64_t)db_column_int(db, statement, 1);
+    }
+    db_finish(db, statement);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+int db_tally_csv(struct db *db, struct buf *out)
+{
+    char day[11];
+    int result;
+
+    while ((result = db_step(db, SQL_TALLY_ALL)) == DB_OK) {
+        day_text(day, (day_number)db_column_int(db, SQL_TALLY_ALL, 2));
+        buf_printf(out, "%s,%s,%s,%" PRId64 "\r\n", db_column_text(db, SQL_TALLY_ALL, 0),
+                   tier_names[db_column_int(db, SQL_TALLY_ALL, 1)], day,
+                   db_column_int(db, SQL_TALLY_ALL, 3));
+    }
+    db_finish(db, SQL_TALLY_ALL);
+    return result == DB_NO_ROW ? DB_OK : result;
+}

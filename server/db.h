@@ -1,0 +1,181 @@
+/*
+ * db: the database, as typed calls. Every SQL statement of the program is in db.c.
+ *
+ * One connection writes (DB_WRITER: the writer thread's, the only one that commits or checkpoints);
+ * others read (DB_READER). No type of the engine shows, so that another one can be linked instead.
+ *
+ * A write happens between db_begin and db_commit. Counters that many rows share (tally, totals) are
+ * gathered in memory and written by db_commit, in the same transaction; db_rollback forgets them.
+ *
+ * Results: 0, DB_NO_ROW, DB_FULL or DB_BROKEN; all failures are negative and logged here, once. After
+ * DB_FULL (no space) roll back and go on later. After DB_BROKEN from db_commit nobody knows what is
+ * on the disk: the process must end, and its restart reads what there is.
+ */
+#ifndef DB_H
+#define DB_H
+
+#include "entry.h"
+#include "figures.h"
+#include "identity.h"
+
+#define DB_OK 0
+#define DB_NO_ROW 1
+#define DB_FULL (-1)
+#define DB_BROKEN (-2)
+
+#define DB_CHECKED __attribute__((warn_unused_result))
+
+struct db;
+
+enum db_mode { DB_WRITER, DB_READER };
+
+/* Makes a new database file with the schema; entry 0 is then written with db_start_log. -1 with a
+ * line in err; EEXIST counts as an error. */
+int db_create(const char *path, struct buf *err) DB_CHECKED;
+/* Opens an existing one. NULL with a line in err: no such file, not ours, newer, or unreadable. */
+struct db *db_open(const char *path, enum db_mode mode, struct buf *err);
+/* The writer's close checkpoints and truncates the WAL. */
+void db_close(struct db *db);
+
+/* ---- transactions (writer) */
+
+int db_begin(struct db *db) DB_CHECKED;
+int db_commit(struct db *db) DB_CHECKED;
+void db_rollback(struct db *db);
+/* Moves what the WAL holds to the database. With `truncate` also empties the WAL file.
+ * 0; 1 if a reader or too little space prevents it for now; DB_BROKEN. */
+int db_checkpoint(struct db *db, bool truncate) DB_CHECKED;
+/* Pages in the WAL as of the last commit. */
+int db_wal_pages(const struct db *db);
+/* True if personal columns were erased since the last truncating checkpoint. */
+bool db_erasure_pending(const struct db *db);
+
+/* A reader's snapshot: everything read until db_snapshot_end is one state. */
+int db_snapshot_begin(struct db *db) DB_CHECKED;
+void db_snapshot_end(struct db *db);
+
+/* ---- the log */
+
+/* Entry 0 and the row of totals, in a new database. */
+int db_start_log(struct db *db, const struct buf *open_entry) DB_CHECKED;
+/* Number of entries = index of the next one. In the writer it includes the open transaction. */
+int64_t db_log_size(const struct db *db);
+/* Appends an entry; *index is its index. */
+int db_log_append(struct db *db, const struct buf *body, int64_t *index) DB_CHECKED;
+/* The exact bytes of an entry: DB_NO_ROW if there is none. */
+int db_log_entry(struct db *db, int64_t index, struct buf *body) DB_CHECKED;
+/* Index of the last `open` or `text` entry; db_log_append of a `text` entry must be followed by
+ * db_set_text. */
+int64_t db_text_index(const struct db *db);
+void db_set_text(struct db *db, int64_t index);
+
+/* ---- submissions */
+
+struct submission {
+    const uint8_t *tag; /* TAG_LEN */
+    enum tier tier;
+    enum visibility visibility;
+    char country[3];
+    day_number day;
+    const char *name;       /* NULL if private */
+    const uint8_t *opening; /* OPENING_LEN, NULL if private */
+    const uint8_t *sealed;  /* NULL for rows without one */
+    size_t sealed_len;
+};
+/* Stores the submission of the sign entry at `index` and counts it. */
+int db_submission_add(struct db *db, int64_t index, const struct submission *s) DB_CHECKED;
+/* Is there a submission at the index, and is it live? DB_NO_ROW if it is no submission. */
+int db_submission_live(struct db *db, int64_t index, bool *live) DB_CHECKED;
+/* Erases the personal columns and takes the submission out of every count. `why` is a void reason,
+ * or VOID__MAX for a withdrawal by the signer. DB_NO_ROW if it is not live. */
+int db_submission_erase(struct db *db, int64_t index, enum void_why why) DB_CHECKED;
+
+/* Live submissions in index order, in a snapshot. The pointers hold until the next call. */
+struct db_row {
+    int64_t index;
+    enum tier tier;
+    enum visibility visibility;
+    char country[3];
+    day_number day;
+    const char *name;       /* NULL */
+    const uint8_t *opening; /* NULL */
+    const uint8_t *sealed;  /* NULL */
+    size_t sealed_len;
+    const char *body; /* the sign entry */
+    size_t body_len;
+};
+/* Starts reading at the first live submission with an index >= from. One reading at a time. */
+int db_rows_begin(struct db *db, int64_t from) DB_CHECKED;
+/* DB_OK with a row, DB_NO_ROW at the end. */
+int db_rows_next(struct db *db, struct db_row *row) DB_CHECKED;
+void db_rows_end(struct db *db);
+
+/* ---- figures */
+
+struct totals {
+    uint64_t live, signatures, confirmed, withdrawn, removed[VOID__MAX];
+    struct shown shown_count, shown_confirmed;
+};
+/* In the writer it includes the open transaction. */
+int db_totals(struct db *db, struct totals *out) DB_CHECKED;
+void db_set_shown(struct db *db, const struct shown *count, const struct shown *confirmed);
+
+enum db_table { DB_BY_COUNTRY, DB_BY_DAY, DB_BY_TIER };
+/* Live submissions of the days before `before`, exact: countries by falling number, days and tiers
+ * in order. t->cells is malloced; the caller frees it. */
+int db_table(struct db *db, enum db_table which, day_number before, struct table *t) DB_CHECKED;
+/* Every cell of the tally, as CSV lines country,tier,day,n. */
+int db_tally_csv(struct db *db, struct buf *out) DB_CHECKED;
+
+/* ---- organisers */
+
+int db_organiser_add(struct db *db, const char *name, const char *password_hash,
+                     day_number day) DB_CHECKED;
+int db_organiser_passwd(struct db *db, const char *name, const char *password_hash) DB_CHECKED;
+/* DB_OK if there is one of that name, else DB_NO_ROW. */
+int db_organiser_find(struct db *db, const char *name) DB_CHECKED;
+int db_token_add(struct db *db, const uint8_t hash[HASH_LEN], const char *name,
+                 day_number day) DB_CHECKED;
+/* Whose token that is; DB_NO_ROW: nobody's. */
+int db_token_find(struct db *db, const uint8_t hash[HASH_LEN], struct buf *name) DB_CHECKED;
+/* Appends to the audit trail (schema.sql has the hash chain). */
+struct audit_act {
+    int64_t at_s;
+    const char *who, *act, *detail;
+};
+int db_audit(struct db *db, const struct audit_act *act) DB_CHECKED;
+
+/* ---- deliveries */
+
+enum delivery_state { DELIVERY_QUEUED, DELIVERY_RUNNING, DELIVERY_DONE, DELIVERY_FAILED };
+extern const char *const delivery_state_names[4];
+
+struct delivery_row {
+    int64_t id;
+    enum delivery_state state;
+    int64_t requested_s, frozen_s, size; /* frozen_s and size: 0 until frozen */
+    struct buf figures;                  /* JSON, empty until frozen; initialised by the caller */
+    struct buf why;                      /* as above */
+};
+void delivery_row_init(struct delivery_row *d);
+void delivery_row_release(struct delivery_row *d);
+
+int db_delivery_add(struct db *db, const char *who, int64_t now_s, int64_t *id) DB_CHECKED;
+int db_delivery_get(struct db *db, int64_t id, struct delivery_row *out) DB_CHECKED;
+/* The oldest that is queued or running; DB_NO_ROW: none. */
+int db_delivery_next(struct db *db, int64_t *id) DB_CHECKED;
+int db_delivery_set_state(struct db *db, int64_t id, enum delivery_state state,
+                          const char *why) DB_CHECKED;
+/* Its annexes are spooled: from now on it has its size and figures (from d). */
+int db_delivery_set_frozen(struct db *db, const struct delivery_row *d) DB_CHECKED;
+
+struct bundle_row {
+    int addressee;
+    uint8_t sha256[HASH_LEN];
+    int64_t bytes;
+};
+int db_bundle_set(struct db *db, int64_t delivery, const struct bundle_row *b) DB_CHECKED;
+/* At most `cap` rows in the order of the addressees; *count of them. */
+int db_bundles(struct db *db, int64_t delivery, struct bundle_row *rows, size_t *count) DB_CHECKED;
+
+#endif

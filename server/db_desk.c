@@ -1,0 +1,213 @@
+/*
+ * db_desk: the organisers' part of the database: passwords, tokens, the audit trail, deliveries.
+ *
+ * Runs where db.c runs: on the thread that owns the connection. The statements are in db.c.
+ */
+#include "db_internal.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+
+const char *const delivery_state_names[4] = {"queued", "running", "done", "failed"};
+
+/* ---- organisers */
+
+int db_organiser_add(struct db *db, const char *name, const char *password_hash, day_number day)
+{
+    db_bind_text(db, SQL_ORGANISER_ADD, 1, name);
+    db_bind_text(db, SQL_ORGANISER_ADD, 2, password_hash);
+    db_bind_int(db, SQL_ORGANISER_ADD, 3, day);
+    return db_exec(db, SQL_ORGANISER_ADD);
+}
+
+int db_organiser_passwd(struct db *db, const char *name, const char *password_hash)
+{
+    db_bind_text(db, SQL_ORGANISER_PASSWD, 1, name);
+    db_bind_text(db, SQL_ORGANISER_PASSWD, 2, password_hash);
+    return db_exists(db, SQL_ORGANISER_PASSWD);
+}
+
+int db_organiser_find(struct db *db, const char *name)
+{
+    db_bind_text(db, SQL_ORGANISER_FIND, 1, name);
+    return db_exists(db, SQL_ORGANISER_FIND);
+}
+
+int db_token_add(struct db *db, const uint8_t hash[HASH_LEN], const char *name, day_number day)
+{
+    db_bind_blob(db, SQL_TOKEN_ADD, 1, hash, HASH_LEN);
+    db_bind_text(db, SQL_TOKEN_ADD, 2, name);
+    db_bind_int(db, SQL_TOKEN_ADD, 3, day);
+    return db_exec(db, SQL_TOKEN_ADD);
+}
+
+int db_token_find(struct db *db, const uint8_t hash[HASH_LEN], struct buf *name)
+{
+    int result;
+
+    db_bind_blob(db, SQL_TOKEN_FIND, 1, hash, HASH_LEN);
+    result = db_step(db, SQL_TOKEN_FIND);
+    if (result == DB_OK)
+        db_add_column(db, SQL_TOKEN_FIND, 0, name);
+    db_finish(db, SQL_TOKEN_FIND);
+    return result;
+}
+
+/* hash = SHA-256("petition-audit/v1\n" || hash of the row before || line) */
+static void audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *act)
+{
+    static const char domain[] = "petition-audit/v1\n";
+    crypto_hash_sha256_state state;
+    struct buf line;
+
+    buf_init(&line, BUF_UNLIMITED);
+    buf_printf(&line, "{\"id\":%" PRId64 ",\"at\":%" PRId64 ",\"who\":", id, act->at_s);
+    buf_json(&line, act->who);
+    buf_adds(&line, ",\"act\":");
+    buf_json(&line, act->act);
+    buf_adds(&line, ",\"detail\":");
+    buf_json(&line, act->detail);
+    buf_addc(&line, '}');
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, (const uint8_t *)domain, sizeof domain - 1);
+    crypto_hash_sha256_update(&state, hash, HASH_LEN);
+    crypto_hash_sha256_update(&state, (const uint8_t *)line.data, line.len);
+    crypto_hash_sha256_final(&state, hash);
+    buf_release(&line);
+}
+
+int db_audit(struct db *db, const struct audit_act *act)
+{
+    uint8_t hash[HASH_LEN] = {0};
+    int64_t id = 0;
+    size_t len;
+    int result = db_step(db, SQL_AUDIT_LAST);
+
+    if (result < 0)
+        return result;
+    if (result == DB_OK) {
+        id = db_column_int(db, SQL_AUDIT_LAST, 0);
+        memcpy(hash, db_column_blob(db, SQL_AUDIT_LAST, 1, &len), HASH_LEN);
+    }
+    db_finish(db, SQL_AUDIT_LAST);
+    audit_hash(hash, ++id, act);
+    db_bind_int(db, SQL_AUDIT_ADD, 1, id);
+    db_bind_int(db, SQL_AUDIT_ADD, 2, act->at_s);
+    db_bind_text(db, SQL_AUDIT_ADD, 3, act->who);
+    db_bind_text(db, SQL_AUDIT_ADD, 4, act->act);
+    db_bind_text(db, SQL_AUDIT_ADD, 5, act->detail);
+    db_bind_blob(db, SQL_AUDIT_ADD, 6, hash, HASH_LEN);
+    return db_exec(db, SQL_AUDIT_ADD);
+}
+
+/* ---- deliveries */
+
+void delivery_row_init(struct delivery_row *d)
+{
+    *d = (struct delivery_row){0};
+    buf_init(&d->figures, BUF_UNLIMITED);
+    buf_init(&d->why, BUF_UNLIMITED);
+}
+
+void delivery_row_release(struct delivery_row *d)
+{
+    buf_release(&d->figures);
+    buf_release(&d->why);
+}
+
+int db_delivery_add(struct db *db, const char *who, int64_t now_s, int64_t *id)
+{
+    int result;
+
+    db_bind_text(db, SQL_DELIVERY_ADD, 1, who);
+    db_bind_int(db, SQL_DELIVERY_ADD, 2, now_s);
+    result = db_step(db, SQL_DELIVERY_ADD);
+    if (result == DB_OK)
+        *id = db_column_int(db, SQL_DELIVERY_ADD, 0);
+    db_finish(db, SQL_DELIVERY_ADD);
+    return result;
+}
+
+static enum delivery_state delivery_state_of(const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        if (strcmp(delivery_state_names[i], name) == 0)
+            return (enum delivery_state)i;
+    return DELIVERY_FAILED;
+}
+
+int db_delivery_get(struct db *db, int64_t id, struct delivery_row *out)
+{
+    int result;
+
+    db_bind_int(db, SQL_DELIVERY_GET, 1, id);
+    result = db_step(db, SQL_DELIVERY_GET);
+    if (result == DB_OK) {
+        out->id = id;
+        out->state = delivery_state_of(db_column_text(db, SQL_DELIVERY_GET, 0));
+        out->requested_s = db_column_int(db, SQL_DELIVERY_GET, 1);
+        out->frozen_s = db_column_int(db, SQL_DELIVERY_GET, 2);
+        out->size = db_column_int(db, SQL_DELIVERY_GET, 3);
+        buf_clear(&out->figures);
+        db_add_column(db, SQL_DELIVERY_GET, 4, &out->figures);
+        buf_clear(&out->why);
+        db_add_column(db, SQL_DELIVERY_GET, 5, &out->why);
+    }
+    db_finish(db, SQL_DELIVERY_GET);
+    return result;
+}
+
+int db_delivery_next(struct db *db, int64_t *id)
+{
+    int result = db_step(db, SQL_DELIVERY_NEXT);
+
+    if (result == DB_OK)
+        *id = db_column_int(db, SQL_DELIVERY_NEXT, 0);
+    db_finish(db, SQL_DELIVERY_NEXT);
+    return result;
+}
+
+int db_delivery_set_state(struct db *db, int64_t id, enum delivery_state state, const char *why)
+{
+    db_bind_int(db, SQL_DELIVERY_STATE, 1, id);
+    db_bind_text(db, SQL_DELIVERY_STATE, 2, delivery_state_names[state]);
+    db_bind_text(db, SQL_DELIVERY_STATE, 3, why);
+    return db_exec(db, SQL_DELIVERY_STATE);
+}
+
+int db_delivery_set_frozen(struct db *db, const struct delivery_row *d)
+{
+    db_bind_int(db, SQL_DELIVERY_FROZEN, 1, d->id);
+    db_bind_int(db, SQL_DELIVERY_FROZEN, 2, d->frozen_s);
+    db_bind_int(db, SQL_DELIVERY_FROZEN, 3, d->size);
+    db_bind_text(db, SQL_DELIVERY_FROZEN, 4, d->figures.data);
+    return db_exec(db, SQL_DELIVERY_FROZEN);
+}
+
+int db_bundle_set(struct db *db, int64_t delivery, const struct bundle_row *b)
+{
+    db_bind_int(db, SQL_BUNDLE_SET, 1, delivery);
+    db_bind_int(db, SQL_BUNDLE_SET, 2, b->addressee);
+    db_bind_blob(db, SQL_BUNDLE_SET, 3, b->sha256, HASH_LEN);
+    db_bind_int(db, SQL_BUNDLE_SET, 4, b->bytes);
+    return db_exec(db, SQL_BUNDLE_SET);
+}
+
+int db_bundles(struct db *db, int64_t delivery, struct bundle_row *rows, size_t *count)
+{
+    size_t cap = *count, len;
+    int result;
+
+    *count = 0;
+    db_bind_int(db, SQL_BUNDLES, 1, delivery);
+    while ((result = db_step(db, SQL_BUNDLES)) == DB_OK && *count < cap) {
+        struct bundle_row *b = &rows[(*count)++];
+
+        b->addressee = (int)db_column_int(db, SQL_BUNDLES, 0);
+        memcpy(b->sha256, db_column_blob(db, SQL_BUNDLES, 1, &len), HASH_LEN);
+        b->bytes = db_column_int(db, SQL_BUNDLES, 2);
+    }
+    db_finish(db, SQL_BUNDLES);
+    return result == DB_NO_ROW ? DB_OK : result;
+}

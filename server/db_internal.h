@@ -1,0 +1,74 @@
+/*
+ * db_internal: what db.c offers to the other files of the database, and to nobody else.
+ *
+ * A statement is run by binding its parameters (from 1), then db_exec, db_exists, or db_step with
+ * the columns (from 0) read before db_finish.
+ */
+#ifndef DB_INTERNAL_H
+#define DB_INTERNAL_H
+
+#include "db.h"
+
+/* Every statement; the texts are in db.c. */
+enum sql {
+    SQL_BEGIN,
+    SQL_BEGIN_READ,
+    SQL_COMMIT,
+    SQL_ROLLBACK,
+    SQL_LOG_SIZE,
+    SQL_LOG_APPEND,
+    SQL_LOG_ENTRY,
+    SQL_TOTALS_START,
+    SQL_TOTALS_READ,
+    SQL_TOTALS_WRITE,
+    SQL_TALLY_ADD,
+    SQL_TALLY_COUNTRY,
+    SQL_TALLY_DAY,
+    SQL_TALLY_TIER,
+    SQL_TALLY_ALL,
+    SQL_SUBMISSION_ADD,
+    SQL_SUBMISSION_GET,
+    SQL_SUBMISSION_ERASE,
+    SQL_SUBMISSION_ROWS,
+    SQL_SIGNER_ADD,
+    SQL_SIGNER_GET,
+    SQL_SIGNER_LOWER,
+    SQL_SIGNER_DELETE,
+    SQL_ORGANISER_ADD,
+    SQL_ORGANISER_PASSWD,
+    SQL_ORGANISER_FIND,
+    SQL_TOKEN_ADD,
+    SQL_TOKEN_FIND,
+    SQL_AUDIT_LAST,
+    SQL_AUDIT_ADD,
+    SQL_DELIVERY_ADD,
+    SQL_DELIVERY_GET,
+    SQL_DELIVERY_NEXT,
+    SQL_DELIVERY_STATE,
+    SQL_DELIVERY_FROZEN,
+    SQL_BUNDLE_SET,
+    SQL_BUNDLES,
+    SQL__COUNT
+};
+
+/* Steps once. DB_OK: a row, to be read and finished; DB_NO_ROW: done and reset. */
+int db_step(struct db *db, enum sql which) DB_CHECKED;
+/* Resets a statement and forgets its parameters. */
+void db_finish(struct db *db, enum sql which);
+/* Runs a statement to its end. DB_OK if it gave no row, or its row is of no interest. */
+int db_exec(struct db *db, enum sql which) DB_CHECKED;
+/* Runs a statement of which only matters whether it gives a row: DB_OK or DB_NO_ROW. */
+int db_exists(struct db *db, enum sql which) DB_CHECKED;
+
+/* Text and blobs are bound without a copy: they live until db_finish. NULL binds NULL. */
+void db_bind_int(struct db *db, enum sql which, int at, int64_t n);
+void db_bind_text(struct db *db, enum sql which, int at, const char *text);
+void db_bind_blob(struct db *db, enum sql which, int at, const void *data, size_t len);
+
+/* The pointers hold until db_step or db_finish. `len` may be NULL. */
+int64_t db_column_int(struct db *db, enum sql which, int column);
+const char *db_column_text(struct db *db, enum sql which, int column);
+const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len);
+void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * http: the listener. Bodies with limits, the table of routes, published pages, parked requests.
+ *
+ * A request's life, all on one thread of the pool: framing is checked before the body is read; the
+ * body is collected (at most INPUT_BODY_MAX_BYTES; a larger one is read away and answered 413); the
+ * route's handler runs and either replies, or parks the request and hands its job to somebody; after
+ * http_wake the handler given to http_park runs, and replies. Published pages are answered without
+ * any handler. Every answer carries the security headers.
+ *
+ * This module is the only user of libmicrohttpd.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "buf.h"
+
+#define HTTP_PARAMS_MAX 2
+
+struct http_server;
+struct http_request;
+
+typedef void http_handler(struct http_request *rq, void *ctx);
+
+enum http_method { HTTP_GET, HTTP_POST }; /* HEAD is answered as GET */
+enum http_body { HTTP_BODY_NONE, HTTP_BODY_FORM, HTTP_BODY_JSON, HTTP_BODY_IGNORED };
+
+/* Path patterns: literal segments, {lang} (en, km or fr), {n} (a positive decimal number), {n}.zip,
+ * {text} (any one segment). */
+struct http_route {
+    enum http_method method;
+    enum http_body body;
+    const char *path;
+    http_handler *handle;
+    void *ctx;
+};
+
+/* One file of the published set. Data is copied. */
+struct http_page {
+    const char *path;
+    const char *type;
+    const char *cache; /* Cache-Control */
+    struct buf identity, gzip, brotli; /* empty: not offered */
+};
+
+struct http_config {
+    const char *listen;   /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
+    const char *base_url; /* "" : Origin is compared with the request's Host */
+    int threads;          /* 0: one per core */
+    const struct http_route *routes; /* constant while the server lives */
+    size_t route_count;
+    const char *style_src; /* "'sha256-…'": for the Content-Security-Policy */
+    /* Renders the error page for a browser, in a language; NULL: plain text. */
+    void (*error_page)(void *ctx, struct buf *out, const char *lang, int status);
+    void *error_ctx;
+};
+
+/* Binds and starts. NULL with a line in err; *usage tells whether it is the setting's fault. */
+struct http_server *http_open(const struct http_config *config, struct buf *err, bool *usage);
+/* Stops accepting and waits (at most 10 s) until no request is in work; parked ones must be woken by
+ * their owners meanwhile. */
+void http_drain(struct http_server *s);
+/* Stops the threads. No request may be parked. */
+void http_close(struct http_server *s);
+
+/* Replaces the published set at once: a request sees the old or the new, never a mixture. */
+void http_publish(struct http_server *s, const struct http_page *pages, size_t count);
+
+/* ---- for handlers */
+
+const char *http_param(const struct http_request *rq, size_t i);
+const char *http_body(const struct http_request *rq, size_t *len); /* NUL-terminated */
+/* A header's value, or NULL. */
+const char *http_header(const struct http_request *rq, const char *name);
+/* The token of `Authorization: Bearer …`, or NULL. */
+const char *http_bearer(const struct http_request *rq);
+/* The visitor's language: of the path if it has one, else of Accept-Language, else "en". */
+const char *http_lang(const struct http_request *rq);
+
+/* Adds a header to the answer that follows. The value must not come from outside. */
+void http_set_header(struct http_request *rq, const char *name, const char *value);
+/* Answers. Takes the body's storage; the buffer is empty afterwards. no-store unless a Cache-Control
+ * was set. */
+void http_reply(struct http_request *rq, int status, const char *type, struct buf *body);
+void http_reply_json(struct http_request *rq, int status, struct buf *body);
+/* A file, as a download under `name`; 404 if it cannot be opened. */
+void http_reply_file(struct http_request *rq, const char *path, const char *type,
+                     const char *name);
+/* Bytes as they come: next() appends the next piece and returns 1, or 0 at the end, or -1 to break
+ * the connection off. release() is called once, whatever happens. */
+struct http_stream {
+    int (*next)(void *ctx, struct buf *piece);
+    void (*release)(void *ctx);
+    void *ctx;
+};
+void http_reply_stream(struct http_request *rq, const struct http_stream *stream, const char *type,
+                       const char *name);
+/* An error in the right form: problem+json under /api/, else a page in the visitor's language. */
+void http_fail(struct http_request *rq, int status);
+/* problem+json with a detail sentence, and `errors` (a JSON object, or NULL). */
+void http_problem(struct http_request *rq, int status, const char *detail, const char *errors);
+void http_redirect(struct http_request *rq, int status, const char *location);
+
+/* Attaches the handler's own data to the request; release() runs when the request is over. */
+void http_attach(struct http_request *rq, void *data, void (*release)(void *data));
+void *http_attached(const struct http_request *rq);
+/* Suspends the request; after http_wake, `resume` runs on a thread of the pool and must reply. Park
+ * first, then hand the job over. */
+void http_park(struct http_request *rq, http_handler *resume, void *ctx);
+/* Any thread, once per park. The request must not be touched afterwards. */
+void http_wake(struct http_request *rq);
+
+/* What a status is called. */
+const char *http_status_text(int status);
+
+#endif

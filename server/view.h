@@ -1,0 +1,98 @@
+/*
+ * view: the visitor's pages as HTML.
+ *
+ * Pure: content and figures in, bytes out. It knows the words and the layout, not where the page
+ * goes. Every page has its language, a skip link, the language switch, and no script it needs.
+ */
+#ifndef VIEW_H
+#define VIEW_H
+
+#include "content.h"
+#include "figures.h"
+
+/* What every page needs to know of the configuration. */
+struct view {
+    const struct content *content;
+    const char *base_url;          /* "" or scheme://host; for canonical and share links */
+    const char *organiser_name;    /* "" : the catalogue's "the organisers" */
+    const char *organiser_contact; /* may be "" */
+    const char *minisign_key;      /* "RW…" */
+    bool open;                     /* false: signing is paused */
+    uint32_t count_step;
+    int publish_every_s;
+};
+
+/* The fields of the sign form, in the order of the page. */
+enum sign_field {
+    FIELD_NAME,
+    FIELD_CONTACT,
+    FIELD_COUNTRY,
+    FIELD_VISIBILITY,
+    FIELD_UPDATES,
+    FIELD_SEED,
+    FIELD_LANG,
+    FIELD__COUNT
+};
+extern const char *const sign_field_names[FIELD__COUNT];
+
+/* Why a field is refused. One catalogue text each: "error.<field>.<reason>" if there is one, else
+ * "error.<reason>". The API sends the reason's name. */
+enum field_reason {
+    FIELD_OK,
+    FIELD_MISSING,
+    FIELD_TOO_LONG,
+    FIELD_INVALID,      /* not one of the choices, not the syntax */
+    FIELD_WRONG_TYPE,   /* JSON: not a string, or not a boolean */
+    FIELD_DUPLICATE,    /* given more than once */
+    FIELD_UNKNOWN,      /* JSON: no such member */
+    FIELD_URL,          /* a name with a web address in it */
+    FIELD_UNRECOGNISED, /* a contact that is neither e-mail nor phone */
+    FIELD_BAD_EMAIL,
+    FIELD_BAD_PHONE,
+    FIELD_UNCONFIRMED, /* a phone, where only proven mailboxes count */
+    FIELD_REASON__COUNT
+};
+extern const char *const field_reason_names[FIELD_REASON__COUNT];
+
+/* What the visitor typed, to be shown again, and what is wrong with it. NULL: empty. */
+struct view_form {
+    const char *values[FIELD__COUNT];
+    enum field_reason errors[FIELD__COUNT];
+    const char *notice; /* catalogue key of a notice above the form ("sign.busy"), or NULL */
+};
+
+/* The petition page. `form` is NULL for the page as published. */
+void view_petition(struct buf *out, const struct view *v, enum lang lang,
+                   const struct publication *p, const struct view_form *form);
+/* After signing. Codes as ASCII. */
+struct view_thanks {
+    const char *short_code, *withdraw_code;
+};
+void view_thanks(struct buf *out, const struct view *v, enum lang lang,
+                 const struct view_thanks *t);
+/* The thank-you page whose link is too old or altered. */
+void view_thanks_gone(struct buf *out, const struct view *v, enum lang lang);
+
+/* Withdrawing: the form, with what went wrong, or that it is done. */
+enum withdraw_state {
+    WITHDRAW_ASK,
+    WITHDRAW_MISSING,
+    WITHDRAW_MISTYPED,
+    WITHDRAW_UNKNOWN,
+    WITHDRAW_BUSY,
+    WITHDRAW_DONE,
+    WITHDRAW_STATE__COUNT
+};
+void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
+                   enum withdraw_state state);
+void view_privacy(struct buf *out, const struct view *v, enum lang lang);
+/* The public figures: count, by country, by day, by tier, as tables. */
+void view_progress(struct buf *out, const struct view *v, enum lang lang,
+                   const struct publication *p);
+/* Any error: 400 403 404 405 410 411 413 415 422 429 500 503. `path` is not shown. */
+void view_error(struct buf *out, const struct view *v, enum lang lang, int status);
+
+/* The value of the style-src hash for the inlined style sheet: "sha256-…". */
+void view_style_hash(struct buf *out, const struct view *v);
+
+#endif
