@@ -2,10 +2,14 @@
  * content: the folder of public content, read and checked once at start, constant afterwards.
  *
  *   addressees.json  countries.json  mail-domains.conf  text/LANG.txt  letters/LANG.json
- *   catalogue/LANG.json (flat: key -> text)  templates/NAME.html  style.css  petition.js
+ *   readme/LANG.txt  catalogue/LANG.json (flat: key -> text)  templates/NAME.html  style.css
  *
- * Everything is checked at start: JSON syntax, the 19 addressees, 249 countries, and that every
- * catalogue has every key its templates use. Owns all it returns.
+ * Everything is checked at start: UTF-8, JSON syntax, the 19 addressees and the letters of their
+ * people, 249 countries, that the catalogues have the same keys and that they have every key the
+ * templates use. Owns all it returns.
+ *
+ * A petition text is a title line and blocks between empty lines: "# " opens a heading, lines
+ * that all start with "- " are a list, anything else is a paragraph.
  */
 #ifndef CONTENT_H
 #define CONTENT_H
@@ -28,8 +32,15 @@ struct content_file {
     uint8_t hash[HASH_LEN]; /* SHA-256 of the bytes */
 };
 
+struct country_name {
+    const char *in[LANG__COUNT];
+};
+
 struct content {
     struct content_file text[LANG__COUNT];
+    /* The text parsed: {"title", "blocks": [{"heading"} or {"paragraph"} or {"list":{"items"}}]} */
+    cJSON *petition[LANG__COUNT];
+    struct content_file readme[LANG__COUNT]; /* what a bundle's README.txt says */
     struct content_file addressees_file;
     struct content_file style;      /* style.css, to be inlined */
     struct content_file mail_rules; /* mail-domains.conf */
@@ -38,6 +49,7 @@ struct content {
     cJSON *catalogue[LANG__COUNT];
     cJSON *country_options[LANG__COUNT]; /* [{"code","name"}…] in that language's order, KH first */
     struct phone_plan *plans;            /* one per country, sorted by code */
+    struct country_name *names;          /* of the country at the same place in plans */
     size_t plan_count;
     cJSON *countries; /* the array "countries" of the file */
     struct template_set *templates;
@@ -55,7 +67,7 @@ const struct template *content_template(const struct content *c, const char *nam
 bool content_is_country(const struct content *c, const char *code);
 /* The country's name, or the code itself if there is none; "other" has one in the catalogue. */
 const char *content_country_name(const struct content *c, const char *code, enum lang lang);
-/* A text of the catalogue; "[key]" if it is missing. */
+/* A text of the catalogue; the key itself if it is missing. */
 const char *content_text(const struct content *c, enum lang lang, const char *key);
 
 #endif

@@ -41,6 +41,10 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_LOG_SIZE] = "SELECT ifnull(max(idx) + 1, 0) FROM log_entry",
     [SQL_LOG_APPEND] = "INSERT INTO log_entry(idx, body) VALUES(?1, ?2)",
     [SQL_LOG_ENTRY] = "SELECT body FROM log_entry WHERE idx = ?1",
+    /* The length, which needs no more than the row's head, leaves few rows to look into. */
+    [SQL_LOG_TEXTS] = "SELECT idx FROM log_entry WHERE length(body) <> 120"
+                      " AND substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"text\"' AS BLOB)"
+                      " ORDER BY idx LIMIT ?1",
     [SQL_TOTALS_START] = "INSERT INTO totals VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
     [SQL_TOTALS_READ] =
         "SELECT text_idx, live, signatures, confirmed, withdrawn, void_request, void_duplicate,"
@@ -585,6 +589,23 @@ int db_log_entry(struct db *db, int64_t index, struct buf *body)
         db_add_column(db, SQL_LOG_ENTRY, 0, body);
     db_finish(db, SQL_LOG_ENTRY);
     return result;
+}
+
+int db_text_indices(struct db *db, int64_t *indices, size_t *count)
+{
+    size_t cap = *count;
+    int result;
+
+    *count = 0;
+    db_bind_int(db, SQL_LOG_TEXTS, 1, (int64_t)cap + 1);
+    while ((result = db_step(db, SQL_LOG_TEXTS)) == DB_OK && *count < cap)
+        indices[(*count)++] = db_column_int(db, SQL_LOG_TEXTS, 0);
+    db_finish(db, SQL_LOG_TEXTS);
+    if (result == DB_OK) {
+        log_error("database: more than %zu text entries", cap);
+        return DB_BROKEN;
+    }
+    return result == DB_NO_ROW ? DB_OK : result;
 }
 
 /* ---- submissions */

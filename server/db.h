@@ -7,9 +7,9 @@
  * A write happens between db_begin and db_commit. Counters that many rows share (tally, totals) are
  * gathered in memory and written by db_commit, in the same transaction; db_rollback forgets them.
  *
- * Results: 0, DB_NO_ROW, DB_FULL or DB_BROKEN; all failures are negative and logged here, once. After
- * DB_FULL (no space) roll back and go on later. After DB_BROKEN from db_commit nobody knows what is
- * on the disk: the process must end, and its restart reads what there is.
+ * Results: 0, DB_NO_ROW, DB_FULL or DB_BROKEN; all failures are negative and logged here, once.
+ * After DB_FULL (no space) roll back and go on later. After DB_BROKEN from db_commit nobody knows
+ * what is on the disk: the process must end, and its restart reads what there is.
  */
 #ifndef DB_H
 #define DB_H
@@ -18,9 +18,9 @@
 #include "figures.h"
 #include "identity.h"
 
-#define DB_OK 0
+#define DB_OK     0
 #define DB_NO_ROW 1
-#define DB_FULL (-1)
+#define DB_FULL   (-1)
 #define DB_BROKEN (-2)
 
 #define DB_CHECKED __attribute__((warn_unused_result))
@@ -68,6 +68,9 @@ int db_log_entry(struct db *db, int64_t index, struct buf *body) DB_CHECKED;
  * db_set_text. */
 int64_t db_text_index(const struct db *db);
 void db_set_text(struct db *db, int64_t index);
+/* Indices of all `text` entries, ascending; *count is the room and becomes their number. DB_BROKEN
+ * if there is not room for all. Reads the whole log once. */
+int db_text_indices(struct db *db, int64_t *indices, size_t *count) DB_CHECKED;
 
 /* ---- submissions */
 

@@ -68,10 +68,11 @@ static size_t count_small(const struct cell *cells, size_t count, uint32_t step)
 }
 
 /* A lone small cell would be the difference between the total and the rest, so it takes a second
- * one with it. "other" needs room for one cell: at least two are gone when it is appended. */
+ * one with it. Where there is no second one, its sum is below `step`; so "other" always stands for
+ * two cells at least, and there is room for it. */
 size_t figures_fold(struct cell *cells, size_t count, uint32_t step)
 {
-    size_t kept = 0, folded = 0, partner = SIZE_MAX;
+    size_t kept = 0, partner = SIZE_MAX;
     uint64_t sum = 0;
 
     assert(step > 0);
@@ -81,16 +82,13 @@ size_t figures_fold(struct cell *cells, size_t count, uint32_t step)
     for (size_t i = 0; i < count; i++) {
         if (cells[i].n < step || i == partner) {
             sum += cells[i].n;
-            folded++;
             continue;
         }
         cells[kept] = cells[i];
         cells[kept++].n -= cells[i].n % step;
     }
-    if (folded >= 2 && sum >= step) {
-        cells[kept] = (struct cell){.key = "other", .n = sum - sum % step};
-        kept++;
-    }
+    if (sum >= step)
+        cells[kept++] = (struct cell){.key = "other", .n = sum - sum % step};
     return kept;
 }
 

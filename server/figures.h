@@ -44,7 +44,8 @@ void figures_number(struct buf *out, uint64_t n, const char *lang);
  * 750,000, 1,000,000; at or above the goal: the goal. */
 uint64_t figures_next_milestone(uint64_t n, uint64_t goal);
 
-/* What the public sees between two publications: one state of the log, already stepped and folded. */
+/* What the public sees between two publications: one state of the log, already stepped and
+ * folded. */
 struct table {
     struct cell *cells;
     size_t count;

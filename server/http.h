@@ -3,9 +3,9 @@
  *
  * A request's life, all on one thread of the pool: framing is checked before the body is read; the
  * body is collected (at most INPUT_BODY_MAX_BYTES; a larger one is read away and answered 413); the
- * route's handler runs and either replies, or parks the request and hands its job to somebody; after
- * http_wake the handler given to http_park runs, and replies. Published pages are answered without
- * any handler. Every answer carries the security headers.
+ * route's handler runs and either replies, or parks the request and hands its job to somebody;
+ * after http_wake the handler given to http_park runs, and replies. Published pages are answered
+ * without any handler. Every answer carries the security headers.
  *
  * This module is the only user of libmicrohttpd.
  */
@@ -38,14 +38,14 @@ struct http_route {
 struct http_page {
     const char *path;
     const char *type;
-    const char *cache; /* Cache-Control */
+    const char *cache;                 /* Cache-Control */
     struct buf identity, gzip, brotli; /* empty: not offered */
 };
 
 struct http_config {
-    const char *listen;   /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
-    const char *base_url; /* "" : Origin is compared with the request's Host */
-    int threads;          /* 0: one per core */
+    const char *listen;              /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
+    const char *base_url;            /* "" : Origin is compared with the request's Host */
+    int threads;                     /* 0: one per core */
     const struct http_route *routes; /* constant while the server lives */
     size_t route_count;
     const char *style_src; /* "'sha256-…'": for the Content-Security-Policy */
@@ -54,10 +54,13 @@ struct http_config {
     void *error_ctx;
 };
 
-/* Binds and starts. NULL with a line in err; *usage tells whether it is the setting's fault. */
+/* Takes the listening socket, so that a taken port shows at once; connections wait until
+ * http_start. NULL with a line in err; *usage tells whether it is the setting's fault. */
 struct http_server *http_open(const struct http_config *config, struct buf *err, bool *usage);
-/* Stops accepting and waits (at most 10 s) until no request is in work; parked ones must be woken by
- * their owners meanwhile. */
+/* Starts answering: after the first http_publish. */
+void http_start(struct http_server *s);
+/* Stops accepting and waits (at most 10 s) until no request is in work; parked ones must be woken
+ * by their owners meanwhile. */
 void http_drain(struct http_server *s);
 /* Stops the threads. No request may be parked. */
 void http_close(struct http_server *s);
@@ -78,13 +81,12 @@ const char *http_lang(const struct http_request *rq);
 
 /* Adds a header to the answer that follows. The value must not come from outside. */
 void http_set_header(struct http_request *rq, const char *name, const char *value);
-/* Answers. Takes the body's storage; the buffer is empty afterwards. no-store unless a Cache-Control
- * was set. */
+/* Answers. Takes the body's storage; the buffer is empty afterwards. no-store unless a
+ * Cache-Control was set. */
 void http_reply(struct http_request *rq, int status, const char *type, struct buf *body);
 void http_reply_json(struct http_request *rq, int status, struct buf *body);
 /* A file, as a download under `name`; 404 if it cannot be opened. */
-void http_reply_file(struct http_request *rq, const char *path, const char *type,
-                     const char *name);
+void http_reply_file(struct http_request *rq, const char *path, const char *type, const char *name);
 /* Bytes as they come: next() appends the next piece and returns 1, or 0 at the end, or -1 to break
  * the connection off. release() is called once, whatever happens. */
 struct http_stream {

@@ -30,9 +30,6 @@
 #define ANY_LENGTH_MAX   14
 #define NOT_A_DIGIT      (-1)
 
-_Static_assert(LOCAL_MAX_BYTES + 1 + DOMAIN_MAX_BYTES < sizeof((struct contact *)0)->canonical,
-               "a canonical address fits");
-
 struct mail_rule {
     const char *domain; /* A-labels, lower case; the key */
     const char *canonical;
@@ -198,7 +195,7 @@ static int check_rules(const struct identity *id, struct buf *err)
     for (size_t i = 0; i < id->rule_count; i++) {
         const struct mail_rule *rule = &id->rules[i], *target = find_rule(id, rule->canonical);
 
-        if (i > 0 && strcmp(rule->domain, rule[-1].domain) == 0) {
+        if (i + 1 < id->rule_count && strcmp(rule->domain, rule[1].domain) == 0) {
             buf_printf(err, "mail rules: %s has two lines", rule->domain);
             return -1;
         }
@@ -300,9 +297,8 @@ static bool is_local_part(const char *local)
 {
     size_t len = strlen(local);
 
-    if (len == 0 || len > LOCAL_MAX_BYTES)
-        return false;
-    if (local[0] == '.' || local[len - 1] == '.' || strstr(local, ".."))
+    if (len == 0 || len > LOCAL_MAX_BYTES || local[0] == '.' || local[len - 1] == '.' ||
+        strstr(local, ".."))
         return false;
     while (*local)
         if (!is_local_point(input_next_code_point(&local)))
@@ -326,7 +322,7 @@ static void apply_flags(char *local, unsigned flags)
         local[strcspn(local, "+")] = '\0';
     if (flags & RULE_DASH)
         local[strcspn(local, "-")] = '\0';
-    if (flags & RULE_DOTS)
+    if ((flags & RULE_DOTS) && is_ascii(local)) /* others might compose where a dot was */
         drop_char(local, '.');
 }
 
@@ -334,34 +330,36 @@ static enum contact_reason canonical_email(const struct identity *id, struct con
                                            char *folded)
 {
     char *local = folded, *at = strchr(folded, '@');
-    char domain[DOMAIN_MAX_BYTES + 1];
+    char typed_domain[DOMAIN_MAX_BYTES + 1];
+    const char *domain = typed_domain;
     const struct mail_rule *rule;
 
     if (!at || strchr(at + 1, '@'))
         return CONTACT_BAD_EMAIL;
     *at = '\0';
-    if (!is_local_part(local) || domain_to_ascii(domain, at + 1) != 0)
+    if (!is_local_part(local) || domain_to_ascii(typed_domain, at + 1) != 0)
         return CONTACT_BAD_EMAIL;
     rule = find_rule(id, domain);
     if (rule) {
+        domain = rule->canonical;
         apply_flags(local, rule->flags);
         if (!is_local_part(local)) /* "+tag@", or "name.+tag@" where dots count */
             return CONTACT_BAD_EMAIL;
     }
-    snprintf(out->canonical, sizeof out->canonical, "%s@%s", local,
-             rule ? rule->canonical : domain);
+    if (strlen(local) + 1 + strlen(domain) > CONTACT_MAX_BYTES) /* A-labels may be longer */
+        return CONTACT_BAD_EMAIL;
     out->kind = 'e';
+    snprintf(out->canonical, sizeof out->canonical, "%s@%s", local, domain);
     return CONTACT_OK;
 }
 
 /* ---- Phone ---- */
 
-/* What was dialled: the digits, in ASCII. */
 struct dialled {
     bool international; /* it began with + or 00, which are not among the digits */
     size_t len;
     size_t optional_zero; /* index of the zero of a "(0)" that is not the first digit, or 0 */
-    char digits[CONTACT_MAX_BYTES + 1];
+    char digits[CONTACT_MAX_BYTES + 1]; /* ASCII */
 };
 
 /* Value of a decimal digit of any script. Each script has its ten in a row from zero, but

@@ -15,6 +15,7 @@
 
 #define TAG_LEN 32
 #define PEPPER_LEN 32
+#define PEPPER_KEY_LABEL "petition-pepper/v1" /* of its key file (files.h) */
 #define CONTACT_MAX_BYTES 254 /* as typed, after trimming */
 #define PHONE_LENGTHS_MAX 16
 

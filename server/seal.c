@@ -135,6 +135,8 @@ int seal_open(struct buf *record, const uint8_t *sealed, size_t len,
     buf_clear(record);
     if (len != SEAL_PADDED_SHORT + SEAL_OVERHEAD && len != SEALED_MAX)
         return -1;
+    if (sealed[SEAL_KEY_LEN - 1] & 0x80) /* X25519 ignores this bit, and no pair has it set */
+        return -1;
     size = len - SEAL_OVERHEAD;
     memcpy(nonce, sealed + SEAL_KEY_LEN, COUNTER_LEN);
     if (crypto_box_open_easy(padded, sealed + HEAD_LEN, len - HEAD_LEN, nonce, sealed, secret) != 0)

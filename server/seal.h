@@ -4,7 +4,8 @@
  * sealed = epk[32] || le32(n) || crypto_box_easy_afternm(padded record), nonce = le32(n) || 20 zero
  * bytes. One ephemeral key pair serves one transaction attempt; n counts its seals and is never
  * reused, because the pair is wiped at commit and at rollback. This is what crypto_box_seal gives,
- * at a fraction of its price. The record is padded with sodium_pad to 384 bytes, or 1,408 if longer.
+ * at a fraction of its price. The record is padded with sodium_pad to 384 bytes, or to 1,408 if it
+ * is longer.
  */
 #ifndef SEAL_H
 #define SEAL_H
@@ -13,6 +14,7 @@
 #include "entry.h"
 
 #define SEAL_KEY_LEN 32
+#define ORGANISER_KEY_LABEL "petition-organiser-secret-key/v1" /* of its key file (files.h) */
 #define SEAL_PADDED_SHORT 384
 #define SEAL_PADDED_LONG 1408
 #define SEAL_OVERHEAD 52 /* epk, n, MAC */

@@ -38,9 +38,10 @@ struct template
     size_t count, alloc;
 };
 
-/* One file being compiled, for its messages. */
+/* One file being compiled. */
 struct source {
     const char *name, *text;
+    const char *at; /* the tag in hand, for messages */
     int partial_depth;
 };
 
@@ -65,14 +66,14 @@ struct render {
     const cJSON *catalogue;
 };
 
-__attribute__((format(printf, 4, 5))) static int fail(struct compiler *c, const struct source *src,
-                                                      const char *at, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(struct compiler *c, const struct source *src,
+                                                      const char *format, ...)
 {
     va_list args;
     char message[160];
     int line = 1;
 
-    for (const char *p = src->text; p < at; p++)
+    for (const char *p = src->text; p < src->at; p++)
         line += *p == '\n';
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -122,49 +123,44 @@ static void add_literal(struct template *t, const char *text, size_t len)
     buf_release(&kept);
 }
 
-static int compile(struct compiler *c, const struct source *src);
+static int compile(struct compiler *c, struct source *src);
 
-static int add_section(struct compiler *c, const struct source *src, const char *at, enum op op,
-                       const char *name)
+static int add_section(struct compiler *c, const struct source *src, enum op op, const char *name)
 {
     if (c->depth == SECTION_DEPTH_MAX)
-        return fail(c, src, at, "more than %d sections inside each other", SECTION_DEPTH_MAX);
+        return fail(c, src, "more than %d sections inside each other", SECTION_DEPTH_MAX);
     c->open[c->depth++] = c->t->count;
     add_step(c->t, op, name, strlen(name));
     return 0;
 }
 
-static int end_section(struct compiler *c, const struct source *src, const char *at,
-                       const char *name)
+static int end_section(struct compiler *c, const struct source *src, const char *name)
 {
     struct step *s = c->depth ? &c->t->steps[c->open[c->depth - 1]] : NULL;
 
     if (!s || strcmp(s->text, name) != 0)
-        return fail(c, src, at, "{{/%s}} does not close the section that is open", name);
+        return fail(c, src, "{{/%s}} does not close the section that is open", name);
     s->end = c->t->count;
     c->depth--;
     return 0;
 }
 
-static int add_partial(struct compiler *c, const struct source *src, const char *at,
-                       const char *name)
+static int add_partial(struct compiler *c, const struct source *src, const char *name)
 {
     struct source inner = {.name = name, .partial_depth = src->partial_depth + 1};
 
     if (inner.partial_depth > PARTIAL_DEPTH_MAX)
-        return fail(c, src, at, "more than %d partials inside each other", PARTIAL_DEPTH_MAX);
+        return fail(c, src, "more than %d partials inside each other", PARTIAL_DEPTH_MAX);
     inner.text = c->find ? c->find(c->ctx, name) : NULL;
     if (!inner.text)
-        return fail(c, src, at, "there is no partial %s", name);
+        return fail(c, src, "there is no partial %s", name);
     return compile(c, &inner);
 }
 
-static int add_value(struct compiler *c, const struct source *src, const char *at, const char *name)
+static int add_value(struct compiler *c, const char *name)
 {
     size_t prefix = strlen(TEXT_PREFIX);
 
-    (void)src;
-    (void)at;
     if (strncmp(name, TEXT_PREFIX, prefix) == 0)
         add_step(c->t, OP_TEXT, name + prefix, strlen(name + prefix));
     else
@@ -182,79 +178,77 @@ static bool good_name(const char *name, bool value)
     return name[0] != '\0' && name[strspn(name, NAME_CHARS)] == '\0';
 }
 
-static int add_tag(struct compiler *c, const struct source *src, const char *at, const char *tag)
+static int add_tag(struct compiler *c, const struct source *src, const char *tag)
 {
     char sigil = *tag && strchr("#^/>", *tag) ? *tag : '\0';
     const char *name = tag + (sigil != '\0');
 
     if (!good_name(name, sigil == '\0'))
-        return fail(c, src, at, "{{%s}} is no tag", tag);
+        return fail(c, src, "{{%s}} is no tag", tag);
     switch (sigil) {
     case '#':
-        return add_section(c, src, at, OP_EACH, name);
+        return add_section(c, src, OP_EACH, name);
     case '^':
-        return add_section(c, src, at, OP_UNLESS, name);
+        return add_section(c, src, OP_UNLESS, name);
     case '/':
-        return end_section(c, src, at, name);
+        return end_section(c, src, name);
     case '>':
-        return add_partial(c, src, at, name);
+        return add_partial(c, src, name);
     default:
-        return add_value(c, src, at, name);
+        return add_value(c, name);
     }
 }
 
-static int add_raw(struct compiler *c, const struct source *src, const char *at, const char *name)
+static int add_raw(struct compiler *c, const struct source *src, const char *name)
 {
     if (strncmp(name, RAW_PREFIX, strlen(RAW_PREFIX)) != 0 || !good_name(name, false))
-        return fail(c, src, at, "{{{%s}}}: only names that start with " RAW_PREFIX " may be raw",
-                    name);
+        return fail(c, src, "{{{%s}}}: only names that start with " RAW_PREFIX " may be raw", name);
     add_step(c->t, OP_RAW, name, strlen(name));
     return 0;
 }
 
-/* Compiles the tag at `at`. The place behind it, or NULL. */
-static const char *compile_tag(struct compiler *c, const struct source *src, const char *at)
+/* Compiles the tag at src->at and steps behind it; a tag that is no value and has its line for
+ * itself takes the line break along. */
+static int compile_tag(struct compiler *c, struct source *src)
 {
-    bool raw = at[2] == '{';
-    const char *close = raw ? "}}}" : "}}", *start = at + strlen(close),
-               *end = strstr(start, close);
+    bool raw = src->at[2] == '{';
+    const char *close = raw ? "}}}" : "}}";
+    const char *start = src->at + strlen(close), *end = strstr(start, close);
     char tag[NAME_MAX_BYTES + 1] = "";
-    size_t len;
 
-    if (!end) {
-        fail(c, src, at, "the tag is not closed");
-        return NULL;
+    if (!end)
+        return fail(c, src, "the tag is not closed");
+    if (*start != '!') {
+        if (end - start > NAME_MAX_BYTES)
+            return fail(c, src, "the tag is too long");
+        memcpy(tag, start, (size_t)(end - start));
+        if ((raw ? add_raw : add_tag)(c, src, tag) != 0)
+            return -1;
     }
-    len = (size_t)(end - start);
-    if (*start == '!')
-        return end + strlen(close);
-    if (len > NAME_MAX_BYTES) {
-        fail(c, src, at, "the tag is too long");
-        return NULL;
-    }
-    memcpy(tag, start, len);
-    if ((raw ? add_raw : add_tag)(c, src, at, tag) != 0)
-        return NULL;
-    return end + strlen(close);
+    end += strlen(close);
+    if (strchr("#^/>!", *start) && *end == '\n' && (src->at == src->text || src->at[-1] == '\n'))
+        end++;
+    src->at = end;
+    return 0;
 }
 
-static int compile(struct compiler *c, const struct source *src)
+static int compile(struct compiler *c, struct source *src)
 {
     size_t depth = c->depth;
-    const char *at = src->text, *tag;
+    const char *plain = src->text;
 
-    while ((tag = strstr(at, "{{"))) {
-        add_literal(c->t, at, (size_t)(tag - at));
-        at = compile_tag(c, src, tag);
-        if (!at)
+    while ((src->at = strstr(plain, "{{"))) {
+        add_literal(c->t, plain, (size_t)(src->at - plain));
+        if (compile_tag(c, src) != 0)
             return -1;
         if (c->depth < depth)
-            return fail(c, src, tag, "the tag closes a section of another file");
+            return fail(c, src, "the tag closes a section of another file");
+        plain = src->at;
     }
-    add_literal(c->t, at, strlen(at));
+    add_literal(c->t, plain, strlen(plain));
+    src->at = plain + strlen(plain);
     if (c->depth > depth)
-        return fail(c, src, at + strlen(at), "section %s is not closed",
-                    c->t->steps[c->open[c->depth - 1]].text);
+        return fail(c, src, "section %s is not closed", c->t->steps[c->open[c->depth - 1]].text);
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /*
  * view: the visitor's pages as HTML.
  *
- * Pure: content and figures in, bytes out. It knows the words and the layout, not where the page
- * goes. Every page has its language, a skip link, the language switch, and no script it needs.
+ * Pure: content and figures in, bytes out; any thread, any number at once. It knows the words and
+ * the layout, not where the page goes. Every page has its language, a skip link and no script it
+ * needs; every page has the language switch, but the thank-you page, which it would lead away from.
  */
 #ifndef VIEW_H
 #define VIEW_H
@@ -58,7 +59,8 @@ extern const char *const field_reason_names[FIELD_REASON__COUNT];
 struct view_form {
     const char *values[FIELD__COUNT];
     enum field_reason errors[FIELD__COUNT];
-    const char *notice; /* catalogue key of a notice above the form ("sign.busy"), or NULL */
+    const char *notice; /* catalogue key of a notice above the form ("sign.busy", "sign.unsure" for
+                           a 5xx that leaves it open whether the form was stored), or NULL */
 };
 
 /* The petition page. `form` is NULL for the page as published. */
@@ -85,12 +87,22 @@ enum withdraw_state {
 };
 void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
                    enum withdraw_state state);
+/* The same with the code as it was typed, so that a slip is mended and not all typed again. */
+struct view_withdrawal {
+    enum withdraw_state state;
+    const char *typed; /* NULL: nothing */
+};
+void view_withdrawal(struct buf *out, const struct view *v, enum lang lang,
+                     const struct view_withdrawal *w);
 void view_privacy(struct buf *out, const struct view *v, enum lang lang);
 /* The public figures: count, by country, by day, by tier, as tables. */
 void view_progress(struct buf *out, const struct view *v, enum lang lang,
                    const struct publication *p);
 /* Any error: 400 403 404 405 410 411 413 415 422 429 500 503. `path` is not shown. */
 void view_error(struct buf *out, const struct view *v, enum lang lang, int status);
+
+/* "2017-10-23" in the words of the language, as text: "23 October 2017". */
+void view_day(struct buf *out, const struct content *c, enum lang lang, const char *day);
 
 /* The value of the style-src hash for the inlined style sheet: "sha256-…". */
 void view_style_hash(struct buf *out, const struct view *v);

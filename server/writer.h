@@ -7,8 +7,8 @@
  *
  * A job's life: the caller fills apply and done, reserves a place, then submits. From submit until
  * done returns the job belongs to the writer. apply() decides before its first write, so that a
- * refusal leaves nothing behind; a database failure in one job rolls back the whole batch, and every
- * job of it gets JOB_FAILED ("unknown": sending again is harmless).
+ * refusal leaves nothing behind; a database failure in one job rolls back the whole batch, and
+ * every job of it gets JOB_FAILED ("unknown": sending again is harmless).
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -19,8 +19,8 @@ enum job_result { JOB_COMMITTED, JOB_FAILED };
 
 struct job {
     struct job *next; /* the queue's, from submit to done */
-    /* Writer thread, inside the transaction. A verdict goes into the job's own struct; returns 0, or
-     * the negative result of a db call. May be called again if the attempt is repeated. */
+    /* Writer thread, inside the transaction. A verdict goes into the job's own struct; returns 0,
+     * or the negative result of a db call. May be called again if the attempt is repeated. */
     int (*apply)(struct job *job, struct db *db);
     /* Writer thread, after COMMIT or failure; must not block. The job may be freed in it. */
     void (*done)(struct job *job);
@@ -48,8 +48,8 @@ void writer_close(struct writer *w);
 bool writer_reserve(struct writer *w) __attribute__((warn_unused_result));
 void writer_cancel(struct writer *w);
 void writer_submit(struct writer *w, struct job *job);
-/* For threads that may wait: reserves, submits and waits for done (the job's own done is not used).
- * JOB_FAILED also if the queue is full. */
+/* For threads that may wait: reserves, submits, and returns after done (which may be NULL) has run.
+ * JOB_FAILED, without done, also if the queue is full. */
 enum job_result writer_run(struct writer *w, struct job *job) __attribute__((warn_unused_result));
 
 /* Entries of the log as of the last commit. Any thread. */

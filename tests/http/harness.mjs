@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import os from 'node:os';
@@ -162,8 +162,10 @@ export class Service {
         return service;
     }
 
-    constructor(dir, settings = {}) {
+    /** `socket`: listen on this unix socket instead of a port. */
+    constructor(dir, settings = {}, socket = undefined) {
         this.dir = dir;
+        this.socket = socket;
         this.settings = { publish_every: 1, ...settings };
         this.stderr = ''; // of all runs
         this.child = null;
@@ -185,10 +187,11 @@ export class Service {
 
     /** Starts it and waits until it answers. `wrap` is a program in front, such as prlimit. */
     async start({ wrap = [] } = {}) {
-        this.port ||= await freePort();
+        if (!this.socket)
+            this.port ||= await freePort();
         this.agent = new http.Agent({ keepAlive: true, maxSockets: 256 });
         const [program, ...args] = [...wrap, bin, 'serve', '--data', this.dir,
-            '--listen', `127.0.0.1:${this.port}`];
+            '--listen', this.socket ? `unix:${this.socket}` : `127.0.0.1:${this.port}`];
         const child = track(spawn(program, args, {
             cwd: root,
             env: environment(this.settings),
@@ -271,8 +274,7 @@ export class Service {
     request(method, target, { headers = {}, body, agent = this.agent } = {}) {
         return new Promise((resolve, reject) => {
             const rq = http.request({
-                host: '127.0.0.1',
-                port: this.port,
+                ...(this.socket ? { socketPath: this.socket } : { host: '127.0.0.1', port: this.port }),
                 method,
                 path: target,
                 agent,
@@ -461,7 +463,6 @@ export async function query(folder, sql) {
 export async function exported(folder, settings) {
     const file = path.join(scratch(), 'sealed.jsonl');
     await succeed(['export', file, '--data', folder], { settings });
-    const { readFileSync } = await import('node:fs');
     return readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 }
 

@@ -1,0 +1,64 @@
+/*
+ * bundle: the files of a delivery: annexes, letters, summary, manifest, signed sums, one ZIP for
+ * each of the 19 addressees.
+ *
+ * Two steps. bundle_spool writes what depends on the database, from one snapshot: the annexes (the
+ * signature lists as CSV), compressed once per variant (with the names of those who consented;
+ * without any name), and spool.json, which lists them. bundle_build makes one addressee's ZIP from
+ * the spool alone: annexes are copied as compressed. Same spool, same bytes: entries in a fixed
+ * order, the time of freezing as their time, a deterministic signature.
+ *
+ * All files are written under a temporary name, fsynced and renamed; a ZIP that exists is whole.
+ * Runs on the delivery thread. This module is the only user of libzip. libzip reads the local time
+ * zone: the process runs with TZ=UTC.
+ */
+#ifndef BUNDLE_H
+#define BUNDLE_H
+
+#include "content.h"
+#include "db.h"
+#include "minisign.h"
+
+/* Reports progress within a step, from 0 to 1; false asks to stop: the step then cleans up and
+ * returns -1 with why = "stopped". */
+typedef bool bundle_progress(void *ctx, double fraction);
+
+struct bundle_context {
+    const struct content *content;
+    const struct minisign *minisign;
+    const char *organiser_name;          /* "" : the catalogue's "the organisers" */
+    const char *organiser_contact;       /* may be "" */
+    const char *origin;                  /* of the log, from entry 0 */
+    const char *base_url;                /* may be "" */
+    const char *dir;                     /* deliveries/N, exists */
+    const struct delivery_row *delivery; /* id and frozen_s; for bundle_build also size, figures */
+    int64_t part_rows;                   /* of a CSV part; 0: 100,000 */
+    bundle_progress *progress;
+    void *progress_ctx;
+};
+
+/* The figures of a delivery as JSON, which is also summary.json: exact totals from the reader's
+ * open snapshot, and the folded tables of the publication of the same state.
+ * {"delivery":N,"date":"YYYY-MM-DD","log_size":N,"signatures":N,"confirmed":N,"countries":N,
+ *  "submissions":N,"repeats":N,"withdrawn":N,"removed":{"request":N,…},
+ *  "by_tier":[{"tier":…,"n":N}],"by_country":[{"country":…,"n":N}],"by_day":[{"day":…,"n":N}]}
+ * 0, or -1 if the database fails. */
+int bundle_figures(struct buf *out, const struct delivery_row *d, struct db *snapshot,
+                   const struct publication *tables) __attribute__((warn_unused_result));
+
+/* Writes the spool from the reader's open snapshot. 0, or -1 with a sentence in why. */
+int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
+    __attribute__((warn_unused_result));
+
+/* Writes the ZIP of the addressee at `position` (0..18) of addressees.json as dir/NN-slug.zip and
+ * fills *row. 0, or -1 with a sentence in why. */
+int bundle_build(const struct bundle_context *b, int position, struct bundle_row *row,
+                 struct buf *why) __attribute__((warn_unused_result));
+
+/* "NN-slug.zip" */
+void bundle_file_name(struct buf *out, const struct content *content, int position);
+
+/* Removes temporary files, and with `spool` the spool too. */
+void bundle_clean(const struct bundle_context *b, bool spool);
+
+#endif

@@ -1,0 +1,237 @@
+/*
+ * commands: the commands that need the database (see commands.h).
+ *
+ * They run on a thread that may wait. Answers go to the sink as 'O', hints and errors as 'E'.
+ */
+#include "commands.h"
+
+#include "export.h"
+#include "organiser.h"
+#include "withdraw.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLL_US (100 * 1000)
+
+struct call {
+    struct commands *commands;
+    const struct control_request *request;
+    const struct control_sink *sink;
+};
+
+static int complain(const struct call *c, const struct buf *err)
+{
+    control_printf(c->sink, 'E', "petition: %s\n", err->data);
+    return 1;
+}
+
+/* ---- organisers */
+
+static int run_organiser(const struct call *c)
+{
+    const char *const *args = c->request->args;
+    struct writer *writer = c->commands->service->writer;
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    if (strcmp(args[1], "add") == 0)
+        result = organiser_add(writer, args[2], c->request->input, &err);
+    else
+        result = organiser_passwd(writer, args[2], c->request->input, &err);
+    if (result != 0)
+        result = complain(c, &err);
+    else
+        control_printf(c->sink, 'E', "organiser %s: password set\n", args[2]);
+    buf_release(&err);
+    return result;
+}
+
+static int run_token(const struct call *c)
+{
+    char token[TOKEN_TEXT_MAX];
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = organiser_token(c->commands->service->writer, c->request->args[1], token, &err);
+    if (result != 0)
+        result = complain(c, &err);
+    else
+        control_printf(c->sink, 'O', "%s\n", token);
+    buf_release(&err);
+    return result;
+}
+
+/* ---- deliveries */
+
+/* Waits for the delivery, telling every tenth. */
+static int wait_for_delivery(const struct call *c, int64_t id, struct buf *err)
+{
+    struct service *service = c->commands->service;
+    enum delivery_state state = DELIVERY_QUEUED;
+    int told = -1;
+
+    while (state != DELIVERY_DONE) {
+        int tenth = (int)(10 * delivery_progress(service->delivery, id));
+
+        if (tenth > told &&
+            control_printf(c->sink, 'E', "delivery %" PRId64 ": %d %%\n", id, 10 * tenth) != 0)
+            return -1;
+        told = tenth > told ? tenth : told;
+        usleep(POLL_US);
+        buf_clear(err);
+        if (organiser_delivery_state(service->writer, id, &state, err) != 0)
+            return -1;
+        if (state == DELIVERY_FAILED)
+            return -1;
+        if (atomic_load(&c->commands->stopping)) {
+            buf_adds(err, "the server is stopping; it goes on with the delivery at its next start");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The files of the delivery, one path a line, relative to the data directory. */
+static void list_bundles(const struct call *c, int64_t id)
+{
+    const struct content *content = c->commands->service->content;
+    struct buf name;
+
+    buf_init(&name, BUF_UNLIMITED);
+    for (int i = 0; i < ADDRESSEE_COUNT; i++) {
+        buf_clear(&name);
+        bundle_file_name(&name, content, i);
+        control_printf(c->sink, 'O', "deliveries/%" PRId64 "/%s\n", id, name.data);
+    }
+    buf_release(&name);
+}
+
+static int run_deliver(const struct call *c)
+{
+    struct service *service = c->commands->service;
+    struct buf err;
+    int64_t id;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = organiser_start_delivery(service->writer, &id, &err);
+    if (result == 0) {
+        delivery_wake(service->delivery);
+        result = wait_for_delivery(c, id, &err);
+    }
+    if (result != 0)
+        result = complain(c, &err);
+    else
+        list_bundles(c, id);
+    buf_release(&err);
+    return result;
+}
+
+/* ---- export and withdrawal */
+
+static int run_export(const struct call *c)
+{
+    struct service *service = c->commands->service;
+    struct export *e = NULL;
+    struct buf lines, err;
+    int result = 1;
+
+    buf_init(&lines, BUF_UNLIMITED);
+    buf_init(&err, BUF_UNLIMITED);
+    if (organiser_audit(service->writer, "export.sealed", "", &err) != 0)
+        goto out;
+    e = export_open(service->database, &err);
+    if (!e)
+        goto out;
+    while ((result = export_next(e, &lines)) == 1) {
+        if (c->sink->write(c->sink->ctx, 'O', lines.data, lines.len) != 0 ||
+            atomic_load(&c->commands->stopping)) {
+            buf_adds(&err, "the export was interrupted");
+            break;
+        }
+        buf_clear(&lines);
+    }
+    if (result < 0)
+        buf_adds(&err, "the database cannot be read");
+out:
+    if (result != 0)
+        result = complain(c, &err);
+    if (e)
+        export_close(e);
+    buf_release(&lines);
+    buf_release(&err);
+    return result;
+}
+
+static int run_withdraw(const struct call *c)
+{
+    static const char *const texts[WITHDRAW_STATE__COUNT] = {
+        [WITHDRAW_MISTYPED] = "the code is mistyped: a character is wrong, missing or too many",
+        [WITHDRAW_UNKNOWN] = "there is no signature with this code",
+        [WITHDRAW_BUSY] = "the database could not be written; nothing is known to have changed",
+    };
+    enum withdraw_state state;
+    int64_t index;
+
+    state = withdraw_code(c->commands->service->writer, c->request->args[1], &index);
+    if (state == WITHDRAW_DONE) {
+        control_printf(c->sink, 'O', "withdrawn %" PRId64 "\n", index);
+        return 0;
+    }
+    control_printf(c->sink, 'E', "petition: %s\n", texts[state]);
+    return 1;
+}
+
+/* ---- dispatch */
+
+static const struct {
+    const char *name;
+    size_t args; /* with the name */
+    int (*run)(const struct call *c);
+} table[] = {
+    {"organiser", 3, run_organiser}, {"token", 2, run_token},       {"deliver", 1, run_deliver},
+    {"export", 1, run_export},       {"withdraw", 2, run_withdraw},
+};
+
+int commands_handle(void *ctx, const struct control_request *request,
+                    const struct control_sink *sink)
+{
+    struct call c = {ctx, request, sink};
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].name, request->args[0]) == 0 && table[i].args == request->count)
+            return table[i].run(&c);
+    control_printf(sink, 'E', "petition: the server does not know this command\n");
+    return 1;
+}
+
+int commands_run(const struct config *config, const struct control_request *request,
+                 const struct control_sink *sink)
+{
+    struct service service;
+    struct commands commands = {.service = &service};
+    struct buf err;
+    int status;
+
+    buf_init(&err, BUF_UNLIMITED);
+    status = service_open(&service, config, &err);
+    if (status == 0) {
+        if (strcmp(request->args[0], "deliver") == 0)
+            service_start_deliveries(&service, NULL);
+        status = commands_handle(&commands, request, sink);
+        service_close(&service);
+    } else if (status == SERVICE_LOCKED) {
+        buf_clear(&err);
+        status = control_call(config->data_dir, request, sink, &err);
+    }
+    if (status < 0) {
+        control_printf(sink, 'E', "petition: %s\n", err.data);
+        status = 1;
+    }
+    buf_release(&err);
+    return status;
+}

@@ -1,0 +1,40 @@
+/*
+ * delivery: the thread that makes deliveries, one after the other.
+ *
+ * queued -> (freeze: a writer job between two batches publishes and opens the reader's snapshot;
+ * the annexes are spooled and fsynced; only then the delivery has its size) -> running -> the 19
+ * ZIPs are built from the spool -> done; or failed, with a reason. Killed before it has its size,
+ * it freezes anew at the next start; killed after, it is built from the spool.
+ */
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include "bundle.h"
+#include "publisher.h"
+
+struct delivery;
+
+struct delivery_config {
+    struct writer *writer;
+    struct publisher *publisher; /* NULL: a command without a server; nothing is shown */
+    const char *database;        /* path, for the reader */
+    const char *dir;             /* DIR/deliveries */
+    uint32_t count_step;
+    struct bundle_context bundle; /* content, minisign, names, origin; the rest is filled in */
+};
+
+/* Starts the thread, which resumes what is unfinished. */
+struct delivery *delivery_open(const struct delivery_config *config);
+/* Stops in the middle if need be: the next start resumes. */
+void delivery_close(struct delivery *d);
+/* Tells the thread that a delivery has been queued (db_delivery_add, committed). */
+void delivery_wake(struct delivery *d);
+
+/* How far the delivery is, from 0 to 1; 0 if it is not the one in work. Any thread. */
+double delivery_progress(struct delivery *d, int64_t id);
+
+/* DIR/deliveries/N/NN-slug.zip */
+void delivery_bundle_path(struct buf *out, const struct delivery_config *config, int64_t id,
+                          int addressee);
+
+#endif

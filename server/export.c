@@ -1,0 +1,164 @@
+/*
+ * export: sealed records out of the database, and opened again elsewhere (see export.h).
+ */
+#include "export.h"
+
+#include "seal.h"
+
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <string.h>
+
+#define PAGE_ROWS 500
+
+struct export
+{
+    struct db *db;
+    int64_t next, end; /* indices still to be read: next <= index < end */
+};
+
+struct export *export_open(const char *database, struct buf *err)
+{
+    struct export *e = xcalloc(1, sizeof *e);
+
+    e->db = db_open(database, DB_READER, err);
+    if (!e->db) {
+        free(e);
+        return NULL;
+    }
+    e->end = db_log_size(e->db);
+    return e;
+}
+
+void export_close(struct export *e)
+{
+    db_close(e->db);
+    free(e);
+}
+
+static void add_line(struct buf *out, const struct db_row *row)
+{
+    buf_printf(out, "{\"index\":%" PRId64 ",\"tier\":\"%s\",\"sealed\":\"", row->index,
+               tier_names[row->tier]);
+    buf_base64(out, row->sealed, row->sealed_len);
+    buf_adds(out, "\"}\n");
+}
+
+/* A page, in the open snapshot. */
+static int add_page(struct export *e, struct buf *out)
+{
+    struct db_row row;
+    int rows = 0, result = db_rows_begin(e->db, e->next);
+
+    while (result == DB_OK && rows < PAGE_ROWS) {
+        result = db_rows_next(e->db, &row);
+        if (result != DB_OK || row.index >= e->end) {
+            e->next = e->end;
+            break;
+        }
+        if (row.sealed)
+            add_line(out, &row);
+        e->next = row.index + 1;
+        rows++;
+    }
+    db_rows_end(e->db);
+    return result < 0 ? -1 : 0;
+}
+
+int export_next(struct export *e, struct buf *out)
+{
+    int result;
+
+    if (e->next >= e->end)
+        return 0;
+    if (db_snapshot_begin(e->db) != DB_OK)
+        return -1;
+    result = add_page(e, out);
+    db_snapshot_end(e->db);
+    return result == 0 ? 1 : -1;
+}
+
+/* ---- opening */
+
+static const char *const columns[] = {"name",    "contact", "country", "visibility",
+                                      "updates", "lang",    "day",     "text"};
+#define COLUMN_COUNT (sizeof columns / sizeof *columns)
+
+static void add_cell(struct buf *csv, const cJSON *value)
+{
+    struct buf number;
+
+    buf_addc(csv, ',');
+    if (cJSON_IsString(value)) {
+        buf_csv(csv, value->valuestring);
+    } else if (cJSON_IsBool(value)) {
+        buf_csv(csv, cJSON_IsTrue(value) ? "yes" : "no");
+    } else if (cJSON_IsNumber(value)) {
+        buf_init(&number, BUF_UNLIMITED);
+        buf_printf(&number, "%.0f", value->valuedouble);
+        buf_csv(csv, number.data);
+        buf_release(&number);
+    }
+}
+
+static int add_record(struct buf *csv, const cJSON *line, const uint8_t secret[32],
+                      const char **why)
+{
+    const cJSON *index = cJSON_GetObjectItemCaseSensitive(line, "index");
+    const cJSON *tier = cJSON_GetObjectItemCaseSensitive(line, "tier");
+    const cJSON *sealed = cJSON_GetObjectItemCaseSensitive(line, "sealed");
+    uint8_t bytes[SEALED_MAX];
+    struct buf record;
+    cJSON *json = NULL;
+    size_t len;
+    int result = -1;
+
+    *why = "is not a line of an export";
+    if (!cJSON_IsNumber(index) || !cJSON_IsString(tier) || !cJSON_IsString(sealed) ||
+        sodium_base642bin(bytes, sizeof bytes, sealed->valuestring, strlen(sealed->valuestring),
+                          NULL, &len, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+        return -1;
+    *why = "cannot be opened with this key: it was sealed to another one, or changed";
+    buf_init(&record, SEAL_PADDED_LONG);
+    if (seal_open(&record, bytes, len, secret) != 0)
+        goto out;
+    json = cJSON_Parse(record.data);
+    buf_printf(csv, "%.0f,", index->valuedouble);
+    buf_csv(csv, tier->valuestring);
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        add_cell(csv, cJSON_GetObjectItemCaseSensitive(json, columns[i]));
+    buf_adds(csv, "\r\n");
+    result = 0;
+out:
+    cJSON_Delete(json);
+    buf_wipe(&record);
+    return result;
+}
+
+int export_open_records(struct buf *csv, const char *lines, const uint8_t secret[32],
+                        struct buf *err)
+{
+    int64_t number = 0;
+
+    buf_adds(csv, "\xef\xbb\xbfindex,tier");
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        buf_printf(csv, ",%s", columns[i]);
+    buf_adds(csv, "\r\n");
+    while (*lines) {
+        size_t len = strcspn(lines, "\n");
+        cJSON *line = cJSON_ParseWithLength(lines, len);
+        const char *why = "is not a line of an export";
+        int result;
+
+        number++;
+        result = line ? add_record(csv, line, secret, &why) : -1;
+        cJSON_Delete(line);
+        if (result != 0) {
+            buf_printf(err, "line %" PRId64 " %s", number, why);
+            return -1;
+        }
+        lines += len + (lines[len] == '\n');
+    }
+    return 0;
+}

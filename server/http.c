@@ -1,0 +1,365 @@
+/*
+ * http: the listener on libmicrohttpd (see http.h).
+ *
+ * Threads: libmicrohttpd's pool, each with its own epoll; a request stays on one of them. A handler
+ * must not block. http_wake may come from any thread; it touches nothing but the connection, which
+ * stays valid while it is suspended.
+ *
+ * libmicrohttpd 0.9.75 lets through most framing tricks (two Content-Length, chunked beside a
+ * length); begin() refuses them before a byte of the body is read. It closes the connection after
+ * an answer queued in the first call of a POST, so ordinary answers wait for the last call.
+ */
+#include "http_internal.h"
+
+#include "input.h"
+#include "listener.h"
+#include "log.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define CONNECTION_LIMIT        4000
+#define SPARE_DESCRIPTORS       128 /* database, files, log */
+#define CONNECTION_MEMORY_BYTES (16 * 1024)
+#define IDLE_TIMEOUT_S          20
+#define READ_AWAY_MAX_BYTES     (1024 * 1024) /* of a body too large: read before the 413 */
+#define DRAIN_MAX_MS            10000
+
+/* ---- framing */
+
+/* Headers of which a second one changes the meaning of a request. */
+static const char *const once_only[] = {"Content-Length", "Host",   "Content-Type",   "Cookie",
+                                        "Authorization",  "Origin", "X-Forwarded-For"};
+#define ONCE_ONLY_COUNT (sizeof once_only / sizeof *once_only)
+
+struct framing {
+    bool bad;
+    int seen[ONCE_ONLY_COUNT];
+};
+
+static enum MHD_Result check_header(void *ctx, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    struct framing *f = ctx;
+
+    (void)kind;
+    f->bad |= name[strcspn(name, " \t\r\n")] != '\0' || strcasecmp(name, "Transfer-Encoding") == 0;
+    for (size_t i = 0; i < ONCE_ONLY_COUNT; i++)
+        if (strcasecmp(name, once_only[i]) == 0)
+            f->bad |= f->seen[i]++ > 0;
+    if (strcasecmp(name, "Content-Length") == 0)
+        f->bad |= !value || negotiate_length(value) < 0;
+    return MHD_YES;
+}
+
+static bool bad_framing(struct MHD_Connection *connection, const char *version)
+{
+    struct framing f = {0};
+
+    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
+        return true;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, check_header, &f);
+    return f.bad;
+}
+
+/* ---- a request */
+
+/* Finds the route, or the status to refuse with. */
+static void find_route(struct http_request *rq, const char *method)
+{
+    const struct http_config *config = &rq->server->config;
+    bool get_exists = http_is_published(rq->server, rq->path), post_exists = false;
+    enum http_method wanted = rq->get ? HTTP_GET : HTTP_POST;
+
+    for (size_t i = 0; i < config->route_count; i++) {
+        const struct http_route *route = &config->routes[i];
+
+        if (!negotiate_path(route->path, rq->path, &rq->params))
+            continue;
+        get_exists |= route->method == HTTP_GET;
+        post_exists |= route->method == HTTP_POST;
+        if (route->method == wanted && (rq->get || strcmp(method, "POST") == 0)) {
+            rq->route = route;
+            return;
+        }
+    }
+    rq->refusal = get_exists || post_exists ? 405 : 404;
+    snprintf(rq->allow, sizeof rq->allow, "%s%s%s", get_exists ? "GET, HEAD" : "",
+             get_exists && post_exists ? ", " : "", post_exists ? "POST" : "");
+}
+
+/* What a POST must be before its body is worth reading. */
+static int check_post(const struct http_request *rq)
+{
+    static const char *const types[] = {[HTTP_BODY_FORM] = "application/x-www-form-urlencoded",
+                                        [HTTP_BODY_JSON] = "application/json"};
+    enum http_body body = rq->route->body;
+
+    if (!negotiate_same_site(http_header(rq, "Origin"), http_header(rq, "Sec-Fetch-Site"),
+                             http_header(rq, "Host"), rq->server->config.base_url))
+        return 403;
+    if (body != HTTP_BODY_FORM && body != HTTP_BODY_JSON)
+        return 0;
+    if (!http_header(rq, "Content-Length"))
+        return 411;
+    return negotiate_media_type(http_header(rq, "Content-Type"), types[body]) ? 0 : 415;
+}
+
+static void free_request(struct http_request *rq)
+{
+    if (rq->release)
+        rq->release(rq->attached);
+    buf_wipe(&rq->body);
+    free(rq->path);
+    free(rq);
+}
+
+static struct http_request *new_request(struct http_server *s, struct MHD_Connection *connection,
+                                        const char *path)
+{
+    struct http_request *rq = xcalloc(1, sizeof *rq);
+
+    rq->server = s;
+    rq->connection = connection;
+    rq->path = xstrdup(path);
+    buf_init(&rq->body, INPUT_BODY_MAX_BYTES);
+    atomic_fetch_add(&s->in_work, 1);
+    return rq;
+}
+
+static void refuse(struct http_request *rq, int status)
+{
+    if (status == 405)
+        http_set_header(rq, "Allow", rq->allow);
+    http_fail(rq, status);
+}
+
+/* The first call: only what must be known before the body. An answer queued here closes the
+ * connection, which is right for bad framing and for a body too large to read away. */
+static enum MHD_Result begin(struct http_request *rq, const char *method, const char *version)
+{
+    const char *length;
+
+    rq->get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    if (bad_framing(rq->connection, version)) {
+        http_set_header(rq, "Connection", "close");
+        refuse(rq, 400);
+        return rq->queued;
+    }
+    find_route(rq, method);
+    if (atomic_load(&rq->server->refusing))
+        rq->refusal = 503;
+    else if (rq->route && rq->route->method == HTTP_POST)
+        rq->refusal = check_post(rq);
+    length = http_header(rq, "Content-Length");
+    if (length && negotiate_length(length) > READ_AWAY_MAX_BYTES) {
+        http_set_header(rq, "Connection", "close");
+        refuse(rq, rq->refusal ? rq->refusal : 413);
+        return rq->queued;
+    }
+    return MHD_YES;
+}
+
+static void collect(struct http_request *rq, const char *data, size_t len)
+{
+    /* Beyond its cap the buffer drops the rest and says so at the end. */
+    buf_add(&rq->body, data, len);
+}
+
+/* The last call: the body is there, or the request has been woken. */
+static enum MHD_Result finish(struct http_request *rq)
+{
+    rq->queued = MHD_NO;
+    if (rq->resume) {
+        http_handler *resume = rq->resume;
+
+        rq->resume = NULL;
+        rq->parked = false;
+        resume(rq, rq->resume_ctx);
+    } else if (rq->refusal) {
+        refuse(rq, rq->refusal);
+    } else if (!buf_ok(&rq->body) && rq->route->body != HTTP_BODY_IGNORED) {
+        refuse(rq, 413);
+    } else {
+        rq->route->handle(rq, rq->route->ctx);
+    }
+    return rq->parked ? MHD_YES : rq->queued;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *upload,
+                                  size_t *upload_len, void **state)
+{
+    struct http_server *s = cls;
+    struct http_request *rq = *state;
+    enum MHD_Result queued = MHD_NO;
+
+    if (!rq) {
+        rq = new_request(s, connection, url);
+        *state = rq;
+        return begin(rq, method, version);
+    }
+    if (*upload_len > 0) {
+        collect(rq, upload, *upload_len);
+        *upload_len = 0;
+        return MHD_YES;
+    }
+    if (rq->get && !rq->resume && http_send_published(s, connection, rq->path, &queued))
+        return queued;
+    return finish(rq);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct http_server *s = cls;
+
+    (void)connection;
+    (void)why;
+    if (!*state)
+        return;
+    free_request(*state);
+    *state = NULL;
+    atomic_fetch_sub(&s->in_work, 1);
+}
+
+/* ---- the server */
+
+static void on_library_log(void *cls, const char *format, va_list args)
+{
+    char message[256];
+
+    (void)cls;
+    vsnprintf(message, sizeof message, format, args);
+    message[strcspn(message, "\n")] = '\0';
+    log_debug("libmicrohttpd: %s", message);
+}
+
+/* Paths are matched as they were sent: an encoded spelling is another path. */
+static size_t keep_encoded(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
+/* The connection limit must stay below the descriptor limit: at EMFILE libmicrohttpd spins. */
+static bool raise_descriptor_limit(struct buf *err)
+{
+    const rlim_t need = CONNECTION_LIMIT + SPARE_DESCRIPTORS;
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return false;
+    if (limit.rlim_cur < need && limit.rlim_max >= need) {
+        limit.rlim_cur = need;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            limit.rlim_cur = 0;
+    }
+    if (limit.rlim_cur >= need)
+        return true;
+    buf_printf(err, "the limit of open files is %ju; %ju are needed (ulimit -n, LimitNOFILE)",
+               (uintmax_t)limit.rlim_cur, (uintmax_t)need);
+    return false;
+}
+
+static unsigned thread_count(int setting)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (setting > 0)
+        return (unsigned)setting;
+    return cores > 0 && cores <= 64 ? (unsigned)cores : 1;
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *s)
+{
+    unsigned threads = thread_count(s->config.threads);
+    /* A pool of one is refused; without the option there is one thread. */
+    struct MHD_OptionItem pool[] = {{threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END,
+                                     (intptr_t)threads, NULL},
+                                    {MHD_OPTION_END, 0, NULL}};
+
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                                MHD_USE_ERROR_LOG,
+                            0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
+                            on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+                            keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+}
+
+struct http_server *http_open(const struct http_config *config, struct buf *err, bool *usage)
+{
+    struct http_server *s = xcalloc(1, sizeof *s);
+    struct buf policy;
+
+    *usage = false;
+    s->config = *config;
+    s->published = http_published_new();
+    pthread_rwlock_init(&s->lock, NULL);
+    buf_init(&policy, BUF_UNLIMITED);
+    buf_printf(&policy,
+               "default-src 'none'; style-src %s; img-src 'self' data:; connect-src 'self'; "
+               "form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+               config->style_src);
+    s->policy = buf_detach(&policy, NULL);
+    s->listen_fd = -1;
+    if (!raise_descriptor_limit(err))
+        goto fail;
+    s->listen_fd = listener_open(config->listen, err, usage);
+    if (s->listen_fd < 0)
+        goto fail;
+    return s;
+fail:
+    http_close(s);
+    return NULL;
+}
+
+void http_start(struct http_server *s)
+{
+    s->daemon = start_daemon(s);
+    if (!s->daemon)
+        log_fatal(1, "the HTTP server cannot be started");
+}
+
+/* Waits until no request is in work, at most DRAIN_MAX_MS; for parked ones, which their owners
+ * answer, however long that takes. */
+static void wait_for_requests(struct http_server *s)
+{
+    for (int waited_ms = 0; atomic_load(&s->in_work) > 0; waited_ms += 10) {
+        if (waited_ms >= DRAIN_MAX_MS && atomic_load(&s->parked) == 0)
+            break;
+        usleep(10 * 1000);
+    }
+}
+
+void http_drain(struct http_server *s)
+{
+    atomic_store(&s->draining, true);
+    MHD_quiesce_daemon(s->daemon);
+    close(s->listen_fd);
+    s->listen_fd = -1;
+    wait_for_requests(s);
+    /* Connections that are kept alive may bring another one. */
+    atomic_store(&s->refusing, true);
+    wait_for_requests(s);
+}
+
+void http_close(struct http_server *s)
+{
+    if (s->daemon)
+        MHD_stop_daemon(s->daemon);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
+    http_published_free(s->published);
+    pthread_rwlock_destroy(&s->lock);
+    free(s->policy);
+    free(s);
+}

@@ -1,0 +1,15 @@
+/*
+ * listener: the listening socket, from its setting.
+ */
+#ifndef LISTENER_H
+#define LISTENER_H
+
+#include "buf.h"
+
+/* Binds and listens on ADDR:PORT, [ADDR]:PORT or unix:PATH (a stale socket file is replaced, a live
+ * one is not). Returns a non-blocking descriptor; or -1 with a line in err, and *usage tells
+ * whether the setting itself is wrong. */
+int listener_open(const char *setting, struct buf *err, bool *usage)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,499 @@
+/*
+ * main: the command line.
+ *
+ * Options may stand before or after the arguments. Usage and configuration errors: exit 2; run-time
+ * failures: exit 1. Answers go to standard output, hints and errors to standard error.
+ */
+#include "commands.h"
+#include "config.h"
+#include "export.h"
+#include "files.h"
+#include "log.h"
+#include "seal.h"
+#include "serve.h"
+#include "setup.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WORDS_MAX         4
+#define PASSWORD_LINE_MAX 1024
+
+static const char help_text[] =
+    "petition - collects signatures for one petition and delivers them\n"
+    "\n"
+    "  petition init [--demo] [--origin NAME]  make a data directory: keys, database, "
+    "petition.conf\n"
+    "  petition serve [--listen ADDR:PORT|unix:PATH]\n"
+    "  petition organiser add NAME             a new organiser; the password is one line of "
+    "standard\n"
+    "  petition organiser passwd NAME            input, or asked for at the terminal\n"
+    "  petition token NAME                     print a new token for the API of an organiser\n"
+    "  petition deliver --out DIR              make a delivery: one ZIP for each addressee\n"
+    "  petition export FILE                    the sealed records of all live submissions (- : "
+    "stdout)\n"
+    "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
+    "  petition withdraw CODE                  withdraw the signature with this code\n"
+    "  petition version\n"
+    "  petition help\n"
+    "\n"
+    "Options of every command: --data DIR (default ./data), --config FILE, --public DIR.\n"
+    "Every setting of petition.conf is also an environment variable: PETITION_SOME_KEY.\n"
+    "Commands that need the database work while the server runs and when it does not.\n";
+
+/* ---- the command line */
+
+enum option {
+    OPTION_DATA,
+    OPTION_CONFIG,
+    OPTION_PUBLIC,
+    OPTION_LISTEN,
+    OPTION_OUT,
+    OPTION_KEY,
+    OPTION_ORIGIN,
+    OPTION_DEMO,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION__COUNT
+};
+
+static const struct {
+    const char *name;
+    const char *config_key; /* a setting that it overrides */
+    const char *command;    /* the only command that takes it; NULL: all */
+    bool has_value;
+} options[OPTION__COUNT] = {
+    [OPTION_DATA] = {"--data", "data_dir", NULL, true},
+    [OPTION_CONFIG] = {"--config", "config_file", NULL, true},
+    [OPTION_PUBLIC] = {"--public", "public_dir", NULL, true},
+    [OPTION_LISTEN] = {"--listen", "listen", "serve", true},
+    [OPTION_OUT] = {"--out", NULL, "deliver", true},
+    [OPTION_KEY] = {"--key", NULL, "open", true},
+    [OPTION_ORIGIN] = {"--origin", NULL, "init", true},
+    [OPTION_DEMO] = {"--demo", NULL, "init", false},
+    [OPTION_HELP] = {"--help", NULL, NULL, false},
+    [OPTION_VERSION] = {"--version", NULL, NULL, false},
+};
+
+struct command_line {
+    size_t count;
+    const char *words[WORDS_MAX];      /* the command and its arguments */
+    const char *values[OPTION__COUNT]; /* "" for an option without a value that is there */
+};
+
+/* Reads one option at argv[*at]; moves *at over a value of its own. */
+static void read_option(struct command_line *line, char **argv, int *at)
+{
+    size_t name_len = strcspn(argv[*at], "=");
+
+    for (int o = 0; o < OPTION__COUNT; o++) {
+        bool joined = argv[*at][name_len] == '=';
+
+        if (strlen(options[o].name) != name_len ||
+            strncmp(options[o].name, argv[*at], name_len) != 0)
+            continue;
+        if (!options[o].has_value && joined)
+            log_fatal(2, "%s takes no value", options[o].name);
+        if (!options[o].has_value)
+            line->values[o] = "";
+        else if (joined)
+            line->values[o] = argv[*at] + name_len + 1;
+        else if (argv[*at + 1])
+            line->values[o] = argv[++*at];
+        else
+            log_fatal(2, "%s needs a value", options[o].name);
+        return;
+    }
+    log_fatal(2, "unknown option %.60s (petition help)", argv[*at]);
+}
+
+static void read_command_line(struct command_line *line, char **argv)
+{
+    bool only_words = false;
+
+    for (int at = 1; argv[at]; at++) {
+        if (!only_words && strcmp(argv[at], "--") == 0)
+            only_words = true;
+        else if (!only_words && argv[at][0] == '-' && argv[at][1])
+            read_option(line, argv, &at);
+        else if (line->count < WORDS_MAX)
+            line->words[line->count++] = argv[at];
+        else
+            log_fatal(2, "too many arguments (petition help)");
+    }
+}
+
+static void load_config(struct config *config, const struct command_line *line)
+{
+    struct config_flag flags[OPTION__COUNT];
+    size_t count = 0;
+    struct buf err;
+
+    for (int o = 0; o < OPTION__COUNT; o++)
+        if (line->values[o] && options[o].config_key)
+            flags[count++] = (struct config_flag){options[o].config_key, line->values[o]};
+    buf_init(&err, BUF_UNLIMITED);
+    if (config_load(config, flags, count, &err) != 0)
+        log_fatal(2, "%s", err.data);
+    buf_release(&err);
+}
+
+/* ---- where output goes */
+
+static int write_all(int fd, const void *data, size_t len)
+{
+    const char *p = data;
+
+    while (len > 0) {
+        ssize_t put = write(fd, p, len);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return -1;
+        p += put;
+        len -= (size_t)put;
+    }
+    return 0;
+}
+
+/* A sink that writes 'O' to a descriptor or, if there is none, gathers it; 'E' to standard error.
+ */
+struct output {
+    int fd; /* -1: gather */
+    struct buf gathered;
+    bool failed;
+};
+
+static int output_write(void *ctx, char type, const void *data, size_t len)
+{
+    struct output *out = ctx;
+
+    if (type == 'E')
+        return write_all(STDERR_FILENO, data, len);
+    if (out->fd < 0)
+        buf_add(&out->gathered, data, len);
+    else if (write_all(out->fd, data, len) != 0)
+        out->failed = true;
+    return out->failed ? -1 : 0;
+}
+
+/* Runs a command on the database with its output where `out` says. */
+static int run_with(const struct config *config, const struct command_line *line, const char *input,
+                    struct output *out)
+{
+    struct control_request request = {.count = line->count, .input = input};
+    struct control_sink sink = {output_write, out};
+
+    for (size_t i = 0; i < line->count; i++)
+        request.args[i] = line->words[i];
+    return commands_run(config, &request, &sink);
+}
+
+static int run_plain(const struct config *config, const struct command_line *line)
+{
+    struct output out = {.fd = STDOUT_FILENO};
+
+    return run_with(config, line, "", &out);
+}
+
+/* ---- commands */
+
+static int run_init(const struct config *config, const struct command_line *line)
+{
+    struct setup setup = {config, line->values[OPTION_ORIGIN], line->values[OPTION_DEMO] != NULL};
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = setup_run(&setup, &err);
+    if (result == 1)
+        fprintf(stderr, "petition: %s is initialised already; nothing was changed\n",
+                config->data_dir);
+    else if (result != 0)
+        fprintf(stderr, "petition: %s\n", err.data);
+    else
+        fprintf(stderr,
+                "%s is ready.\nMove %s/organiser.key off this machine: it opens what signers "
+                "typed, and the server never needs it.\n",
+                config->data_dir, config->data_dir);
+    buf_release(&err);
+    return result == 0 ? 0 : 1;
+}
+
+static int run_serve(const struct config *config, const struct command_line *line)
+{
+    (void)line;
+    return serve(config);
+}
+
+/* Asks at the terminal without showing what is typed. */
+static void set_echo(bool on)
+{
+    struct termios settings;
+
+    if (tcgetattr(STDIN_FILENO, &settings) != 0)
+        return;
+    if (on)
+        settings.c_lflag |= (tcflag_t)ECHO;
+    else
+        settings.c_lflag &= ~(tcflag_t)ECHO;
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
+}
+
+static int read_password(char line[PASSWORD_LINE_MAX])
+{
+    bool terminal = isatty(STDIN_FILENO);
+    char *got;
+
+    if (terminal) {
+        fputs("Password: ", stderr);
+        set_echo(false);
+    }
+    got = fgets(line, PASSWORD_LINE_MAX, stdin);
+    if (terminal) {
+        set_echo(true);
+        fputc('\n', stderr);
+    }
+    if (!got)
+        return -1;
+    line[strcspn(line, "\r\n")] = '\0';
+    return 0;
+}
+
+static int run_organiser(const struct config *config, const struct command_line *line)
+{
+    struct output out = {.fd = STDOUT_FILENO};
+    char password[PASSWORD_LINE_MAX];
+    int status;
+
+    if (strcmp(line->words[1], "add") != 0 && strcmp(line->words[1], "passwd") != 0)
+        log_fatal(2, "it is `petition organiser add NAME` or `petition organiser passwd NAME`");
+    if (read_password(password) != 0)
+        log_fatal(1, "no password on standard input");
+    status = run_with(config, line, password, &out);
+    sodium_memzero(password, sizeof password);
+    return status;
+}
+
+static int copy_file(const char *from, const char *to)
+{
+    char chunk[65536];
+    struct buf draft;
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, result = -1;
+    ssize_t got = -1;
+
+    buf_init(&draft, BUF_UNLIMITED);
+    buf_printf(&draft, "%s.part", to);
+    if (in >= 0)
+        out = open(draft.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    while (out >= 0 && (got = read(in, chunk, sizeof chunk)) > 0)
+        if (write_all(out, chunk, (size_t)got) != 0)
+            break;
+    if (out >= 0 && got == 0 && fsync(out) == 0)
+        result = rename(draft.data, to);
+    if (result != 0)
+        fprintf(stderr, "petition: %s: %s\n", to, strerror(errno));
+    if (result != 0 && out >= 0)
+        unlink(draft.data);
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    buf_release(&draft);
+    return result;
+}
+
+/* Copies the listed files of the data directory to DIR, and prints where they are. */
+static int copy_bundles(const struct config *config, char *list, const char *dir)
+{
+    char *rest = list, *path;
+    int result = 0;
+
+    while (result == 0 && (path = strsep(&rest, "\n")) && *path) {
+        char *from = files_join(config->data_dir, path);
+        char *to = files_join(dir, strrchr(path, '/') + 1);
+
+        result = copy_file(from, to);
+        if (result == 0)
+            printf("%s\n", to);
+        free(from);
+        free(to);
+    }
+    return result == 0 ? 0 : 1;
+}
+
+static int run_deliver(const struct config *config, const struct command_line *line)
+{
+    const char *dir = line->values[OPTION_OUT];
+    struct output out = {.fd = -1};
+    int status;
+
+    if (!dir)
+        log_fatal(2, "it is `petition deliver --out DIR`");
+    if (files_make_dir(dir) != 0)
+        log_fatal(1, "%s: %s", dir, strerror(errno));
+    buf_init(&out.gathered, BUF_UNLIMITED);
+    status = run_with(config, line, "", &out);
+    if (status == 0)
+        status = copy_bundles(config, out.gathered.data, dir);
+    buf_release(&out.gathered);
+    return status;
+}
+
+/* Writes beside the target and renames: an interrupted export leaves no half file. */
+static int export_to_file(const struct config *config, const struct command_line *line,
+                          const char *path)
+{
+    struct output out = {.fd = -1};
+    struct buf draft;
+    int status = 1;
+
+    buf_init(&draft, BUF_UNLIMITED);
+    buf_printf(&draft, "%s.part", path);
+    out.fd = open(draft.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out.fd >= 0)
+        status = run_with(config, line, "", &out);
+    if (out.fd < 0 || out.failed ||
+        (status == 0 && (fsync(out.fd) != 0 || rename(draft.data, path) != 0))) {
+        fprintf(stderr, "petition: %s: %s\n", path, strerror(errno));
+        status = 1;
+    }
+    if (out.fd >= 0)
+        close(out.fd);
+    if (status != 0)
+        unlink(draft.data);
+    buf_release(&draft);
+    return status;
+}
+
+static int run_export(const struct config *config, const struct command_line *line)
+{
+    struct command_line without_file = *line;
+
+    without_file.count = 1;
+    if (strcmp(line->words[1], "-") == 0)
+        return run_plain(config, &without_file);
+    return export_to_file(config, &without_file, line->words[1]);
+}
+
+static int run_open(const struct config *config, const struct command_line *line)
+{
+    uint8_t secret[SEAL_KEY_LEN];
+    struct buf lines, csv, err;
+    const char *why;
+    int status = 1;
+
+    (void)config;
+    if (!line->values[OPTION_KEY])
+        log_fatal(2, "it is `petition open --key FILE EXPORT`");
+    if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
+        log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
+    buf_init(&lines, BUF_UNLIMITED);
+    buf_init(&csv, BUF_UNLIMITED);
+    buf_init(&err, BUF_UNLIMITED);
+    if (buf_read_file(&lines, line->words[1]) != 0)
+        fprintf(stderr, "petition: %s: %s\n", line->words[1], strerror(errno));
+    else if (export_open_records(&csv, lines.data, secret, &err) != 0)
+        fprintf(stderr, "petition: %s: %s\n", line->words[1], err.data);
+    else
+        status = write_all(STDOUT_FILENO, csv.data, csv.len) == 0 ? 0 : 1;
+    sodium_memzero(secret, sizeof secret);
+    buf_wipe(&csv);
+    buf_release(&lines);
+    buf_release(&err);
+    return status;
+}
+
+static int run_help(const struct config *config, const struct command_line *line)
+{
+    (void)config;
+    (void)line;
+    fputs(help_text, stdout);
+    return 0;
+}
+
+static int run_version(const struct config *config, const struct command_line *line)
+{
+    (void)config;
+    (void)line;
+    printf("petition %s\n", PETITION_VERSION);
+    return 0;
+}
+
+static const struct command {
+    const char *name;
+    size_t words; /* with the name */
+    bool needs_config;
+    int (*run)(const struct config *config, const struct command_line *line);
+} commands[] = {
+    {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
+    {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
+    {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
+    {"open", 2, false, run_open},          {"withdraw", 2, true, run_plain},
+    {"version", 1, false, run_version},    {"help", 1, false, run_help},
+};
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    log_fatal(2, "unknown command %.60s (petition help)", name);
+}
+
+static void check_usage(const struct command *command, const struct command_line *line)
+{
+    if (line->count != command->words)
+        log_fatal(2, "%s: %s arguments (petition help)", command->name,
+                  line->count < command->words ? "missing" : "too many");
+    for (int o = 0; o < OPTION__COUNT; o++)
+        if (line->values[o] && options[o].command && strcmp(options[o].command, command->name) != 0)
+            log_fatal(2, "%s does not take %s", command->name, options[o].name);
+}
+
+/* No core dump with keys in it, no file for others, times in UTC. */
+static void set_up_process(void)
+{
+    const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    umask(0077);
+    setenv("TZ", "UTC", 1);
+    tzset();
+    if (sodium_init() < 0)
+        log_fatal(1, "libsodium cannot be initialised");
+}
+
+int main(int argc, char **argv)
+{
+    struct command_line line = {0};
+    const struct command *command;
+    struct config config = {0};
+    int status;
+
+    (void)argc;
+    set_up_process();
+    read_command_line(&line, argv);
+    if (line.values[OPTION_VERSION])
+        return run_version(NULL, NULL);
+    if (line.values[OPTION_HELP])
+        return run_help(NULL, NULL);
+    if (line.count == 0)
+        log_fatal(2, "no command given (petition help)");
+    command = find_command(line.words[0]);
+    check_usage(command, &line);
+    if (command->needs_config)
+        load_config(&config, &line);
+    status = command->run(&config, &line);
+    config_release(&config);
+    return status;
+}

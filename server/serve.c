@@ -1,0 +1,192 @@
+/*
+ * serve: wiring the server together (see serve.h).
+ *
+ * Start: open and check everything, take the port, publish, then answer. Stop: no new connections,
+ * finish what is in work, then the threads from the outside in; the writer commits what is queued.
+ * Signals are blocked in every thread and taken here, one at a time.
+ */
+#include "serve.h"
+
+#include "commands.h"
+#include "organiser.h"
+#include "pages.h"
+#include "withdraw.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+
+struct server {
+    struct service service;
+    struct commands commands;
+    struct control *control;
+    struct pages_config pages;
+    struct publisher *publisher;
+    struct http_server *http;
+    struct withdrawing_config withdrawing;
+    struct organiser_api api;
+    struct buf style_src;
+};
+
+/* ---- routes */
+
+#define ROUTES_MAX 16
+
+static size_t fill_routes(struct server *s, struct http_route *routes)
+{
+    struct signing *signing = s->service.signing;
+    const struct http_route table[] = {
+        {HTTP_GET, HTTP_BODY_NONE, "/", pages_root, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/{lang}/", pages_slash, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/healthz", pages_health, NULL},
+        {HTTP_POST, HTTP_BODY_FORM, "/{lang}/sign", sign_form, signing},
+        {HTTP_GET, HTTP_BODY_NONE, "/{lang}/thanks/{text}", sign_thanks, signing},
+        {HTTP_POST, HTTP_BODY_JSON, "/api/v1/signatures", sign_api, signing},
+        {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
+        {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
+        {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->api},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->api},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/bundles/{n}.zip", organiser_get_bundle,
+         &s->api},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/counts.csv", organiser_get_counts, &s->api},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/sealed.jsonl", organiser_get_sealed, &s->api},
+    };
+    size_t count = sizeof table / sizeof *table;
+
+    memcpy(routes, table, sizeof table);
+    return count;
+}
+
+static void render(void *ctx, const struct publication *p)
+{
+    struct server *s = ctx;
+
+    pages_publish(&s->pages, s->http, p);
+}
+
+static void error_page(void *ctx, struct buf *out, const char *lang, int status)
+{
+    struct server *s = ctx;
+
+    view_error(out, &s->service.view, (enum lang)lang_of(lang), status);
+}
+
+/* ---- starting */
+
+static int open_http(struct server *s, struct http_route *routes, struct buf *err, bool *usage)
+{
+    const struct config *config = s->service.config;
+    struct http_config http = {.listen = config->listen,
+                               .base_url = config->base_url,
+                               .threads = config->threads,
+                               .routes = routes,
+                               .error_page = error_page,
+                               .error_ctx = s};
+
+    buf_addc(&s->style_src, '\'');
+    view_style_hash(&s->style_src, &s->service.view);
+    buf_addc(&s->style_src, '\'');
+    http.style_src = s->style_src.data;
+    http.route_count = fill_routes(s, routes);
+    s->http = http_open(&http, err, usage);
+    return s->http ? 0 : -1;
+}
+
+static int start_engines(struct server *s, struct buf *err)
+{
+    const struct config *config = s->service.config;
+    struct publisher_config publisher = {
+        .writer = s->service.writer,
+        .rule = {config->publish_every_s, config->publish_min},
+        .count_step = (uint32_t)config->count_step,
+        .render = render,
+        .ctx = s,
+    };
+
+    s->pages = (struct pages_config){&s->service.view, s->service.opening.origin};
+    s->publisher = publisher_open(&publisher);
+    if (!s->publisher) {
+        buf_adds(err, "the first publication failed");
+        return -1;
+    }
+    signing_attach(s->service.signing, s->service.writer, s->publisher);
+    service_start_deliveries(&s->service, s->publisher);
+    s->withdrawing = (struct withdrawing_config){&s->service.view, s->service.writer};
+    s->api =
+        (struct organiser_api){s->service.writer, s->service.delivery, &s->service.delivery_config};
+    s->commands.service = &s->service;
+    s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
+    return s->control ? 0 : -1;
+}
+
+static void stop(struct server *s)
+{
+    if (s->http && s->publisher && s->control)
+        http_drain(s->http);
+    atomic_store(&s->commands.stopping, true);
+    if (s->control)
+        control_close(s->control);
+    if (s->publisher)
+        publisher_close(s->publisher);
+    if (s->http)
+        http_close(s->http);
+    service_close(&s->service);
+    buf_release(&s->style_src);
+}
+
+/* ---- signals */
+
+static void block_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a full file is an error of write(2) */
+}
+
+static void wait_for_signal(const sigset_t *set)
+{
+    int which;
+
+    sigwait(set, &which);
+    log_info("%s: finishing what is in work", which == SIGTERM ? "SIGTERM" : "SIGINT");
+    /* A second signal ends the process at once. */
+    pthread_sigmask(SIG_UNBLOCK, set, NULL);
+}
+
+static void announce(const struct config *config)
+{
+    bool local = strncmp(config->listen, "unix:", 5) == 0;
+
+    log_info("listening on %s%s%s", local ? "" : "http://", config->listen, local ? "" : "/");
+}
+
+int serve(const struct config *config)
+{
+    struct server s = {.style_src = {0}};
+    struct http_route routes[ROUTES_MAX];
+    bool usage = false;
+    struct buf err;
+    sigset_t set;
+    int status = 1;
+
+    buf_init(&s.style_src, BUF_UNLIMITED);
+    buf_init(&err, BUF_UNLIMITED);
+    block_signals(&set);
+    if (service_open(&s.service, config, &err) != 0 || open_http(&s, routes, &err, &usage) != 0 ||
+        start_engines(&s, &err) != 0)
+        goto out;
+    http_start(s.http);
+    announce(config);
+    wait_for_signal(&set);
+    status = 0;
+out:
+    stop(&s);
+    if (status != 0)
+        log_fatal(usage ? 2 : status, "%s", err.data);
+    buf_release(&err);
+    return status;
+}

@@ -1,0 +1,263 @@
+/*
+ * service: opening and closing a data directory (see service.h). Runs in main, before the threads
+ * that serve and after them.
+ */
+#include "service.h"
+
+#include "files.h"
+#include "log.h"
+#include "note.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include <unistd.h>
+
+static int complain(struct buf *err, const char *path, const char *why)
+{
+    buf_printf(err, "%s %s", path, why);
+    return -1;
+}
+
+/* ---- keys */
+
+static int open_pepper(struct service *s, struct buf *err)
+{
+    const struct config *config = s->config;
+    char *own = files_join(config->data_dir, "pepper.key");
+    const char *path = *config->pepper_file ? config->pepper_file : own, *why;
+    uint8_t pepper[PEPPER_LEN];
+    int result = -1;
+
+    if (files_read_key(path, PEPPER_KEY_LABEL, pepper, sizeof pepper, &why) != 0) {
+        complain(err, path, why);
+    } else {
+        s->identity = identity_new(pepper, s->content->plans, s->content->plan_count,
+                                   s->content->mail_rules.data, err);
+        result = s->identity ? 0 : -1;
+    }
+    sodium_memzero(pepper, sizeof pepper);
+    free(own);
+    return result;
+}
+
+static int open_minisign(struct service *s, struct buf *err)
+{
+    char *path = files_join(s->config->data_dir, "minisign.key");
+    const char *why;
+
+    s->minisign = minisign_open(path, &why);
+    if (s->minisign)
+        minisign_public(s->minisign, s->minisign_key);
+    else
+        complain(err, path, why);
+    free(path);
+    return s->minisign ? 0 : -1;
+}
+
+/* The log key must be the one of this log. */
+static int check_log_key(struct service *s, struct buf *err)
+{
+    char *path = files_join(s->config->data_dir, "log.key"), name[NOTE_NAME_MAX + 1];
+    const char *why = NULL;
+
+    if (note_key_name(path, name, &why) == 0)
+        why = strcmp(name, s->opening.origin) == 0
+                  ? NULL
+                  : "is not the key of this log: its name is not the origin in entry 0";
+    if (why)
+        complain(err, path, why);
+    free(path);
+    return why ? -1 : 0;
+}
+
+/* ---- the log's first entry and its texts */
+
+static int read_opening(struct service *s, struct db *db, struct buf *err,
+                        uint8_t genesis[HASH_LEN])
+{
+    struct buf body;
+    int result = -1;
+
+    buf_init(&body, BUF_UNLIMITED);
+    if (db_log_entry(db, 0, &body) == DB_OK &&
+        entry_parse_open(&s->opening, body.data, body.len) == 0)
+        result = 0;
+    else
+        complain(err, s->database, "has no entry 0");
+    entry_leaf_hash(genesis, body.data, body.len);
+    buf_release(&body);
+    return result;
+}
+
+/* The hashes that the last open or text entry names. */
+static int read_texts(struct service *s, struct db *db, struct opening_entry *last)
+{
+    struct buf body;
+    int result;
+
+    *last = s->opening;
+    if (db_text_index(db) == 0)
+        return 0;
+    buf_init(&body, BUF_UNLIMITED);
+    result = db_log_entry(db, db_text_index(db), &body);
+    if (result == DB_OK)
+        result = entry_parse_text(last, body.data, body.len);
+    buf_release(&body);
+    return result;
+}
+
+/* Appends a `text` entry if the texts or the addressees are not those of the last one. */
+static int bring_texts_up_to_date(struct service *s, struct db *db, struct buf *err)
+{
+    uint8_t texts[LANG__COUNT][HASH_LEN];
+    const uint8_t *addressees = s->content->addressees_file.hash;
+    struct opening_entry last;
+    struct buf entry;
+    int64_t index;
+    int result = read_texts(s, db, &last);
+
+    for (int lang = 0; lang < LANG__COUNT; lang++)
+        memcpy(texts[lang], s->content->text[lang].hash, HASH_LEN);
+    if (result == 0 && memcmp(texts, last.text_hashes, sizeof texts) == 0 &&
+        memcmp(addressees, last.addressees, HASH_LEN) == 0)
+        return 0;
+    buf_init(&entry, BUF_UNLIMITED);
+    entry_text(&entry, texts, addressees);
+    if (result == 0)
+        result = db_begin(db);
+    if (result == 0)
+        result = db_log_append(db, &entry, &index);
+    if (result == 0) {
+        db_set_text(db, index);
+        result = db_commit(db);
+    }
+    buf_release(&entry);
+    if (result != 0)
+        return complain(err, s->database, "cannot be written: the texts have changed");
+    log_info("the texts have changed: the log has a new text entry");
+    return 0;
+}
+
+/* ---- opening and closing */
+
+static void fill_view(struct service *s)
+{
+    const struct config *config = s->config;
+
+    s->view = (struct view){
+        .content = s->content,
+        .base_url = config->base_url,
+        .organiser_name = config->organiser_name,
+        .organiser_contact = config->organiser_contact,
+        .minisign_key = s->minisign_key,
+        .open = config->petition_open,
+        .count_step = (uint32_t)config->count_step,
+        .publish_every_s = config->publish_every_s,
+    };
+    s->delivery_config = (struct delivery_config){
+        .database = s->database,
+        .dir = s->deliveries,
+        .count_step = (uint32_t)config->count_step,
+        .bundle = {.content = s->content,
+                   .minisign = s->minisign,
+                   .organiser_name = config->organiser_name,
+                   .organiser_contact = config->organiser_contact,
+                   .origin = s->opening.origin,
+                   .base_url = config->base_url},
+    };
+}
+
+/* Signing and the writer take the database over. */
+static void start_writer(struct service *s, struct db *db, const uint8_t genesis[HASH_LEN])
+{
+    struct signing_config config = {.view = &s->view,
+                                    .identity = s->identity,
+                                    .runkey = s->runkey,
+                                    .text_index = db_text_index(db),
+                                    .accept_unconfirmed = s->config->accept_unconfirmed};
+    struct writer_hooks hooks;
+
+    memcpy(config.genesis, genesis, HASH_LEN);
+    memcpy(config.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
+    s->signing = signing_new(&config);
+    hooks = signing_hooks(s->signing);
+    s->writer = writer_open(db, s->config->queue_limit, &hooks);
+}
+
+static int lock(struct service *s, struct buf *err)
+{
+    const char *dir = s->config->data_dir;
+
+    if (access(s->database, F_OK) != 0) {
+        buf_printf(err, "%s: %s (petition init makes a new one)", s->database, strerror(errno));
+        return -1;
+    }
+    s->lock_fd = files_lock_dir(dir);
+    if (s->lock_fd >= 0)
+        return 0;
+    if (errno == EWOULDBLOCK) {
+        complain(err, dir, "is in use by another process");
+        return SERVICE_LOCKED;
+    }
+    return complain(err, dir, strerror(errno));
+}
+
+int service_open(struct service *s, const struct config *config, struct buf *err)
+{
+    uint8_t genesis[HASH_LEN];
+    struct db *db = NULL;
+    int result;
+
+    *s = (struct service){.config = config, .lock_fd = -1};
+    s->database = files_join(config->data_dir, "petition.db");
+    s->deliveries = files_join(config->data_dir, "deliveries");
+    result = lock(s, err);
+    if (result != 0)
+        goto fail;
+    result = -1;
+    s->content = content_open(config->public_dir, err);
+    if (!s->content || open_pepper(s, err) != 0 || open_minisign(s, err) != 0)
+        goto fail;
+    s->runkey = runkey_open(config->data_dir, err);
+    db = s->runkey ? db_open(s->database, DB_WRITER, err) : NULL;
+    if (!db || read_opening(s, db, err, genesis) != 0 || check_log_key(s, err) != 0 ||
+        bring_texts_up_to_date(s, db, err) != 0)
+        goto fail;
+    fill_view(s);
+    start_writer(s, db, genesis);
+    return 0;
+fail:
+    db_close(db);
+    service_close(s);
+    return result;
+}
+
+void service_start_deliveries(struct service *s, struct publisher *publisher)
+{
+    s->delivery_config.writer = s->writer;
+    s->delivery_config.publisher = publisher;
+    s->delivery = delivery_open(&s->delivery_config);
+}
+
+void service_close(struct service *s)
+{
+    if (s->delivery)
+        delivery_close(s->delivery);
+    if (s->writer)
+        writer_close(s->writer);
+    if (s->signing)
+        signing_free(s->signing);
+    if (s->identity)
+        identity_free(s->identity);
+    runkey_close(s->runkey);
+    if (s->minisign)
+        minisign_close(s->minisign);
+    if (s->content)
+        content_close(s->content);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    free(s->database);
+    free(s->deliveries);
+    *s = (struct service){.lock_fd = -1};
+}

@@ -1,0 +1,43 @@
+/*
+ * service: what `serve` and the commands both need of a data directory, opened and checked.
+ *
+ * Opening takes the directory's lock, checks keys against entry 0, appends a `text` entry if the
+ * texts have changed, and starts the writer. It fails closed: whatever is missing or does not
+ * belong here is named in one line. A struct service is the composition, not a world: modules get
+ * the parts they need, never the whole.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "config.h"
+#include "delivery.h"
+#include "sign.h"
+
+struct service {
+    const struct config *config;
+    int lock_fd;
+    char *database;   /* DIR/petition.db */
+    char *deliveries; /* DIR/deliveries */
+    struct content *content;
+    struct minisign *minisign;
+    struct identity *identity;
+    struct runkey *runkey;
+    struct opening_entry opening; /* entry 0 */
+    char minisign_key[MINISIGN_PUBLIC_TEXT];
+    struct view view;
+    struct signing *signing;
+    struct writer *writer;
+    struct delivery_config delivery_config;
+    struct delivery *delivery; /* once started */
+};
+
+/* 0; or -1 with a line in err, and nothing left open. SERVICE_LOCKED: another process has it. */
+#define SERVICE_LOCKED 1
+int service_open(struct service *s, const struct config *config, struct buf *err)
+    __attribute__((warn_unused_result));
+/* Starts the deliveries' thread; publisher may be NULL. */
+void service_start_deliveries(struct service *s, struct publisher *publisher);
+/* Stops what runs, in order: deliveries, writer; closes the rest. */
+void service_close(struct service *s);
+
+#endif

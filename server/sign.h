@@ -1,0 +1,40 @@
+/*
+ * sign: from a form, or a JSON object, to a submission and its receipt.
+ *
+ * Validates (every problem at once), canonicalises, commits to it, parks the request and gives the
+ * job to the writer; answers when it is durable. No answer depends on who has signed before.
+ */
+#ifndef SIGN_H
+#define SIGN_H
+
+#include "http.h"
+#include "publisher.h"
+#include "runkey.h"
+#include "seal.h"
+#include "view.h"
+
+struct signing;
+
+struct signing_config {
+    const struct view *view; /* with the content, and whether signing is open */
+    const struct identity *identity;
+    const struct runkey *runkey;
+    uint8_t genesis[HASH_LEN]; /* G: leaf hash of entry 0 */
+    uint8_t seal_key[SEAL_KEY_LEN];
+    int64_t text_index; /* of the last open or text entry */
+    bool accept_unconfirmed;
+};
+
+struct signing *signing_new(const struct signing_config *config);
+void signing_free(struct signing *s);
+/* What the writer calls around every transaction attempt: the life of the ephemeral sealing key. */
+struct writer_hooks signing_hooks(struct signing *s);
+/* The engines, once they run: before the first request. */
+void signing_attach(struct signing *s, struct writer *writer, struct publisher *publisher);
+
+/* Handlers; ctx is the struct signing. */
+http_handler sign_form;   /* POST /{lang}/sign */
+http_handler sign_api;    /* POST /api/v1/signatures */
+http_handler sign_thanks; /* GET /{lang}/thanks/{text} */
+
+#endif

@@ -1,0 +1,119 @@
+// Ends and limits: SIGTERM under load, a full queue, a full disk. A 2xx is stored, whatever comes.
+
+import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { Service, exported, load, parallel, query, run, signer, sleep } from './harness.mjs';
+
+function assertAllStored(acknowledged, rows, what) {
+    const stored = new Set(rows.map((row) => row.index));
+    const lost = acknowledged.filter((receipt) => !stored.has(receipt.index));
+    assert.deepEqual(lost, [], `${what}: ${lost.length} of ${acknowledged.length} acknowledged are lost`);
+}
+
+test('SIGTERM during load: every 2xx is stored, exit 0', async () => {
+    const service = await Service.create();
+    for (let round = 0; round < 3; round++) {
+        const running = load(service, { width: 16, fields: (n) => signer(`${round}-${n}`) });
+        await sleep(500);
+        const end = await service.stop();
+        running.stop();
+        assert.deepEqual(end, { status: 0, signal: null }, service.stderr);
+        const { acknowledged, statuses } = await running.done;
+        assert.ok(acknowledged.length > 50, `there was load: ${acknowledged.length}`);
+        for (const status of statuses)
+            assert.ok([202, 503].includes(status), `${status}`);
+        assertAllStored(acknowledged, await exported(service.dir), `round ${round}`);
+        await service.start();
+    }
+    await service.close();
+});
+
+test('SIGTERM does not wait for idle connections', async () => {
+    const service = await Service.create();
+    await parallel(20, 20, () => service.get('/healthz')); // keep-alive, now idle
+    const hanging = service.raw(`POST /api/v1/signatures HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{`, 8000)
+        .catch(() => null);
+    await sleep(200);
+    const before = Date.now();
+    assert.deepEqual(await service.stop(), { status: 0, signal: null });
+    assert.ok(Date.now() - before < 8000);
+    await hanging;
+});
+
+test('a full queue answers 503 with Retry-After and a form that keeps its seed', async () => {
+    const service = await Service.create({ settings: { queue_limit: 1 } });
+    try {
+        const acknowledged = [];
+        let busyForm;
+        let busyApi;
+        for (let round = 0; round < 40 && !(busyForm && busyApi); round++) {
+            const answers = await parallel(64, 64, (i) => i % 2
+                ? service.json('/api/v1/signatures', signer(`${round}-${i}`))
+                : service.form('/km/sign', signer(`${round}-${i}`, { visibility: 'private' })));
+            for (const answer of answers) {
+                assert.ok([202, 303, 503].includes(answer.status), `${answer.status}`);
+                if (answer.status === 202)
+                    acknowledged.push(answer.json.receipt);
+                if (answer.status === 503) {
+                    assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
+                    if (answer.type === 'text/html')
+                        busyForm = answer;
+                    else
+                        busyApi = answer;
+                }
+            }
+        }
+        assert.ok(busyForm && busyApi, 'the queue was full once');
+        assert.equal(busyApi.type, 'application/problem+json');
+        assert.match(busyForm.text, /<html[^>]* lang="km"/);
+        assert.match(busyForm.text, /<input[^>]*name="seed"[^>]*value="[A-Za-z0-9+/]{22}=="/);
+        assert.match(busyForm.text, /value="Signer \d+-\d+"/, 'the form is filled in');
+        await service.stop();
+        assertAllStored(acknowledged, await exported(service.dir), 'full queue');
+    } finally {
+        await service.close();
+    }
+});
+
+test('a full disk while committing: 5xx, nothing by halves, and it goes on when there is room', async () => {
+    const service = await Service.create();
+    await service.sign(signer('first'));
+    await service.stop();
+    // No file may grow beyond what the database has now and a little: the WAL meets it first.
+    const limit = statSync(service.file('petition.db')).size + 200_000;
+    await service.start({ wrap: ['prlimit', `--fsize=${limit}:unlimited`] });
+    try {
+        const acknowledged = [];
+        let refused = 0;
+        for (let n = 0; n < 4000 && refused < 5; n += 50) {
+            const answers = await parallel(50, 8, (i) => service.json('/api/v1/signatures', signer(`full-${n + i}`)));
+            for (const answer of answers) {
+                if (answer.status === 202)
+                    acknowledged.push(answer.json.receipt);
+                else
+                    refused += answer.status >= 500 ? 1 : assert.fail(`status ${answer.status}`);
+            }
+        }
+        assert.ok(refused >= 5, 'the disk was full');
+        assert.equal((await service.get('/en')).status, 200, 'reading goes on');
+        const room = await run('prlimit', ['--pid', String(service.pid), '--fsize=unlimited']);
+        assert.equal(room.status, 0, room.stderr);
+        acknowledged.push(await service.sign(signer('room')));
+        await service.stop();
+        const rows = await exported(service.dir);
+        assertAllStored(acknowledged, rows, 'full disk');
+        const [figures] = await query(service.dir, `SELECT (SELECT live FROM totals) AS live,
+            (SELECT COUNT(tag) FROM submission) AS rows, (SELECT SUM(n) FROM tally) AS tally,
+            (SELECT COUNT(*) FROM log_entry) AS entries, (SELECT MAX(idx) + 1 FROM log_entry) AS size`);
+        assert.equal(figures.live, figures.rows);
+        assert.equal(figures.tally, figures.rows);
+        assert.equal(figures.entries, figures.size, 'no gap in the log');
+        assert.equal(figures.rows, rows.length);
+        const [check] = await query(service.dir, 'PRAGMA integrity_check');
+        assert.equal(check.integrity_check, 'ok');
+    } finally {
+        await service.close();
+    }
+});
