@@ -58,7 +58,7 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_TALLY_ADD] = "INSERT INTO tally(day, country, tier, n) VALUES(?1, ?2, ?3, ?4)"
                       " ON CONFLICT DO UPDATE SET n = n + excluded.n",
     [SQL_TALLY_COUNTRY] = "SELECT country, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY country"
-                          " HAVING s > 0 ORDER BY s DESC, country",
+                          " HAVING s > 0 ORDER BY country",
     [SQL_TALLY_DAY] = "SELECT day, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY day"
                       " HAVING s > 0 ORDER BY day",
     [SQL_TALLY_TIER] = "SELECT tier, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY tier"

@@ -124,8 +124,8 @@ int db_totals(struct db *db, struct totals *out) DB_CHECKED;
 void db_set_shown(struct db *db, const struct shown *count, const struct shown *confirmed);
 
 enum db_table { DB_BY_COUNTRY, DB_BY_DAY, DB_BY_TIER };
-/* Live submissions of the days before `before`, exact: countries by falling number, days and tiers
- * in order. t->cells is malloced; the caller frees it. */
+/* Live submissions of the days before `before`, exact, in the order of the
+ * key. t->cells is malloced; the caller frees it. */
 int db_table(struct db *db, enum db_table which, day_number before, struct table *t) DB_CHECKED;
 /* Every cell of the tally, as CSV lines country,tier,day,n. */
 int db_tally_csv(struct db *db, struct buf *out) DB_CHECKED;

@@ -126,22 +126,28 @@ static void open_snapshot(struct job *job)
         j->reader_result = db_snapshot_begin(j->reader);
 }
 
-/* Spools the frozen state; fills the row's size and figures. */
-static int spool_frozen(struct delivery *d, struct delivery_job *j, struct buf *why)
+/* What the frozen state is: the row's size and figures. Then the public sees it, too. */
+static int describe_frozen(struct delivery *d, struct delivery_job *j, struct buf *why)
 {
-    struct bundle_context bundle = d->config.bundle;
-    int result;
-
     j->row->frozen_s = j->publication.at_s;
     j->row->size = j->publication.log_size;
     buf_clear(&j->row->figures);
+    if (bundle_figures(&j->row->figures, j->row, j->reader, &j->publication) != 0) {
+        buf_adds(why, "the database could not be read");
+        return -1;
+    }
+    if (d->config.publisher)
+        publisher_show(d->config.publisher, &j->publication);
+    return 0;
+}
+
+static int spool_frozen(struct delivery *d, struct delivery_job *j, struct buf *why)
+{
+    struct bundle_context bundle = d->config.bundle;
+    int result = describe_frozen(d, j, why);
+
     bundle.delivery = j->row;
-    result = bundle_figures(&j->row->figures, j->row, j->reader, &j->publication);
-    if (result == 0)
-        result = bundle_spool(&bundle, j->reader, why);
-    if (result != 0)
-        j->row->size = 0;
-    return result;
+    return result == 0 ? bundle_spool(&bundle, j->reader, why) : result;
 }
 
 static int freeze(struct delivery *d, struct delivery_row *row, struct buf *why)
@@ -153,15 +159,12 @@ static int freeze(struct delivery *d, struct delivery_row *row, struct buf *why)
     j.reader = db_open(d->config.database, DB_READER, why);
     if (!j.reader)
         return -1;
-    if (!run_job(d, &j) || j.reader_result != DB_OK) {
+    if (run_job(d, &j) && j.reader_result == DB_OK) {
+        result = spool_frozen(d, &j, why);
+        db_snapshot_end(j.reader);
+    } else {
         buf_adds(why, "the database could not be frozen");
-        goto out;
     }
-    result = spool_frozen(d, &j, why);
-    db_snapshot_end(j.reader);
-    if (d->config.publisher)
-        publisher_show(d->config.publisher, &j.publication);
-out:
     publication_release(&j.publication);
     db_close(j.reader);
     if (result == 0) {

@@ -9,6 +9,7 @@
 #include "log.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,18 @@ static void move_shown(struct publication *p, struct db *db, struct totals *t)
     p->confirmed = t->shown_confirmed.value < p->count ? t->shown_confirmed.value : p->count;
 }
 
+static int by_falling_number(const void *a, const void *b)
+{
+    const struct cell *x = a, *y = b;
+    bool x_other = strcmp(x->key, "other") == 0, y_other = strcmp(y->key, "other") == 0;
+
+    if (x_other != y_other)
+        return x_other ? 1 : -1;
+    if (x->n != y->n)
+        return x->n < y->n ? 1 : -1;
+    return strcmp(x->key, y->key);
+}
+
 int publication_collect(struct publication *p, struct db *db, uint32_t count_step)
 {
     int64_t now_s = time(NULL);
@@ -67,6 +80,10 @@ int publication_collect(struct publication *p, struct db *db, uint32_t count_ste
         if (result == DB_OK)
             t->count = figures_fold(t->cells, t->count, count_step);
     }
+    /* By what is shown: the order of the true numbers would tell more than they do. */
+    if (p->by_country.count > 1)
+        qsort(p->by_country.cells, p->by_country.count, sizeof *p->by_country.cells,
+              by_falling_number);
     if (result != DB_OK)
         publication_release(p);
     return result;
@@ -88,9 +105,13 @@ static int collect(struct job *job, struct db *db)
 
 /* ---- publishing */
 
-/* Renders a publication and makes it the current one. Takes its tables. */
+/* Renders a publication and makes it the current one, unless a newer one is. Takes its tables. */
 static void put_in_place(struct publisher *p, struct publication *publication)
 {
+    if (publication->log_size < p->current.log_size) {
+        publication_release(publication);
+        return;
+    }
     p->config.render(p->config.ctx, publication);
     p->published_at_s = monotonic_s();
     p->published_day = day_of(publication->at_s);

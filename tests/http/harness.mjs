@@ -344,7 +344,10 @@ export class Service {
         }, `log_size ${size} is published`);
     }
 
-    /** Sends bytes as they are; what came back until the server closed or `ms` passed. */
+    /**
+     * Sends bytes as they are; what came back until the server closed or `ms` passed. `answers` are the
+     * statuses of all answers on the connection, `status` is the first.
+     */
     raw(bytes, ms = 3000) {
         return new Promise((resolve, reject) => {
             const pieces = [];
@@ -353,8 +356,8 @@ export class Service {
                 clearTimeout(timer);
                 socket.destroy();
                 const text = Buffer.concat(pieces).toString('latin1');
-                const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(text)?.[1] ?? 0);
-                resolve({ text, status, closed, answers: text.split(/^HTTP\/1\.[01] /m).length - 1 });
+                const answers = [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map((line) => Number(line[1]));
+                resolve({ text, closed, answers, status: answers[0] });
             };
             const timer = setTimeout(() => finish(false), ms);
             socket.on('data', (piece) => pieces.push(piece));

