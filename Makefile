@@ -52,10 +52,12 @@ help:
 	@echo 'make clean      remove what was built'
 
 $(BUILD)/petition: $(OBJECTS)
-	$(CC) $(LINK) -o $@ $(OBJECTS) $(LIBS)
+	@echo "  LD $@"
+	@$(CC) $(LINK) -o $@ $(OBJECTS) $(LIBS)
 
 $(BUILD)/%.o: server/%.c Makefile | $(BUILD)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(BUILD)/db.o: $(BUILD)/schema.inc
 
@@ -69,7 +71,8 @@ $(BUILD):
 -include $(OBJECTS:.o=.d)
 
 $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
-	$(CC) $(CFLAGS_ALL) -Iserver -Itests/unit -MMD -MP $(LINK) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -Iserver -Itests/unit -MMD -MP $(LINK) -o $@ $< $(LIBRARY) -lcmocka $(LIBS)
 
 -include $(UNIT_PROGRAMS:=.d)
 

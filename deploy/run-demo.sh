@@ -12,16 +12,23 @@ data=data
 # one behind: the next run begins again.
 unfinished=build/data.unfinished
 
+# Its hints name a folder that is about to be renamed; they are shown only if it fails.
+quietly() {
+    "$@" >build/run-demo.log 2>&1 || { cat build/run-demo.log >&2; exit 1; }
+}
+
 make_data() {
     rm -rf "$unfinished"
-    "$petition" init --demo --data "$unfinished" >/dev/null
+    quietly "$petition" init --demo --data "$unfinished"
     password=$(LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom | head -c 24)
-    printf '%s\n' "$password" | "$petition" organiser add admin --data "$unfinished" >/dev/null
-    cat <<END
-A new petition is in $data/.
-The organiser "admin" logs in with this password, which is shown only now: $password
-END
+    printf '%s\n' "$password" | quietly "$petition" organiser add admin --data "$unfinished"
     mv "$unfinished" "$data"
+    cat <<END
+A new petition is in $data/. Its organiser "admin" has this password, which is shown only now:
+
+    $password
+
+END
 }
 
 if [ -e "$data" ]; then

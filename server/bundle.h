@@ -9,8 +9,7 @@
  * order, the time of freezing as their time, a deterministic signature.
  *
  * All files are written under a temporary name, fsynced and renamed; a ZIP that exists is whole.
- * Runs on the delivery thread. This module is the only user of libzip. libzip reads the local time
- * zone: the process runs with TZ=UTC.
+ * Runs on the delivery thread, in a process with TZ=UTC (see archive.h).
  */
 #ifndef BUNDLE_H
 #define BUNDLE_H

@@ -55,8 +55,9 @@ static const char *const sql_text[SQL__COUNT] = {
         " withdrawn = ?5, void_request = ?6, void_duplicate = ?7, void_fraud = ?8, void_test = ?9,"
         " void_lost = ?10, shown_count = ?11, jitter_count = ?12, shown_confirmed = ?13,"
         " jitter_confirmed = ?14",
-    [SQL_TALLY_ADD] = "INSERT INTO tally(day, country, tier, n) VALUES(?1, ?2, ?3, ?4)"
-                      " ON CONFLICT DO UPDATE SET n = n + excluded.n",
+    /* CHECK(n >= 0) is tried on the row to insert before the conflict is seen; hence max(). */
+    [SQL_TALLY_ADD] = "INSERT INTO tally(day, country, tier, n) VALUES(?1, ?2, ?3, max(?4, 0))"
+                      " ON CONFLICT DO UPDATE SET n = n + ?4",
     [SQL_TALLY_COUNTRY] = "SELECT country, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY country"
                           " HAVING s > 0 ORDER BY country",
     [SQL_TALLY_DAY] = "SELECT day, sum(n) AS s FROM tally WHERE day < ?1 GROUP BY day"

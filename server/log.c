@@ -75,7 +75,8 @@ static bool within_rate(unsigned *lost)
     return ok;
 }
 
-static void vlog(enum log_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void vlog(enum log_level level, const char *format,
+                                                       va_list args)
 {
     char message[1100];
     unsigned lost;

@@ -59,8 +59,7 @@ extern const char *const field_reason_names[FIELD_REASON__COUNT];
 struct view_form {
     const char *values[FIELD__COUNT];
     enum field_reason errors[FIELD__COUNT];
-    const char *notice; /* catalogue key of a notice above the form ("sign.busy", "sign.unsure" for
-                           a 5xx that leaves it open whether the form was stored), or NULL */
+    const char *notice; /* catalogue key of a notice above the form ("sign.busy"), or NULL */
 };
 
 /* The petition page. `form` is NULL for the page as published. */

@@ -31,7 +31,7 @@ const RECOUNT = `SELECT
     (SELECT COUNT(*) FROM signer) AS signer_rows, (SELECT COALESCE(SUM(live), 0) FROM signer) AS signer_live,
     (SELECT COUNT(*) FROM submission WHERE tag IS NULL) AS erased, (SELECT withdrawn FROM totals) AS totals_withdrawn,
     (SELECT COUNT(*) FROM log_entry) AS entries, (SELECT MAX(idx) + 1 FROM log_entry) AS size,
-    (SELECT COUNT(*) FROM log_entry WHERE body LIKE '{"v":1,"t":"sign"%') AS sign_entries,
+    (SELECT COUNT(*) FROM log_entry WHERE CAST(body AS TEXT) LIKE '{"v":1,"t":"sign"%') AS sign_entries,
     (SELECT COUNT(*) FROM submission) AS submissions`;
 
 function assertRecount(n) {

@@ -17,7 +17,7 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const bin = path.resolve(root, process.env.PETITION_BIN ?? 'build/petition');
 
 const START_MS = 30_000;
-const STOP_MS = 10_000;
+const STOP_MS = 15_000; // requests in work have ten seconds
 const COMMAND_MS = 120_000;
 const REQUEST_MS = 60_000;
 
@@ -227,7 +227,7 @@ export class Service {
         return end;
     }
 
-    /** SIGTERM, after ten seconds SIGKILL: {status, signal}. */
+    /** SIGTERM, after STOP_MS SIGKILL: {status, signal}. */
     stop() {
         return this.#end('SIGTERM');
     }
