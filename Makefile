@@ -7,7 +7,7 @@ MODULES = buf log files config \
           input identity negotiate entry seal minisign note figures template compress recent \
           db db_desk content listener http http_reply http_pages runkey \
           writer view publisher annex letter archive bundle delivery \
-          sign withdraw pages export organiser organiser_api \
+          health sign withdraw pages export organiser organiser_api \
           setup service control commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \

@@ -139,15 +139,31 @@ struct db {
 
 /* ---- statements */
 
-/* Logs a failure and says what kind it is. Disk quota and file size limits are "full" too. */
+/* The errno of the last failed call on the database file or the WAL, 0 if there was none. */
+static int system_error(struct db *db)
+{
+    sqlite3_file *wal = NULL;
+    int code = 0;
+
+    sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_LAST_ERRNO, &code);
+    if (code == 0 &&
+        sqlite3_file_control(db->handle, NULL, SQLITE_FCNTL_JOURNAL_POINTER, (void *)&wal) ==
+            SQLITE_OK &&
+        wal && wal->pMethods)
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &code);
+    return code;
+}
+
+/* Logs a failure and says what kind it is. A disk quota and a limit of file sizes are "full" too:
+ * the write was refused, nothing of it is on the disk. */
 static int failure(struct db *db, const char *what)
 {
-    int code = sqlite3_extended_errcode(db->handle), os = sqlite3_system_errno(db->handle);
+    int code = sqlite3_extended_errcode(db->handle);
+    int os = (code & 0xff) == SQLITE_IOERR ? system_error(db) : 0;
 
-    log_error("database: %s: %s (%d)", what, sqlite3_errmsg(db->handle), code);
-    if ((code & 0xff) == SQLITE_FULL)
-        return DB_FULL;
-    if ((code & 0xff) == SQLITE_IOERR && (os == ENOSPC || os == EDQUOT || os == EFBIG))
+    log_error("database: %s: %s (%d, errno %d)", what, sqlite3_errmsg(db->handle), code, os);
+    if ((code & 0xff) == SQLITE_FULL ||
+        (code == SQLITE_IOERR_WRITE && (os == ENOSPC || os == EDQUOT || os == EFBIG)))
         return DB_FULL;
     return DB_BROKEN;
 }

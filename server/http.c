@@ -26,7 +26,7 @@
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
 #define READ_AWAY_MAX_BYTES     (1024 * 1024) /* of a body too large: read before the 413 */
-#define DRAIN_MAX_MS            10000
+#define DRAIN_MAX_MS            3000 /* for half a request; parked ones are waited for */
 
 /* ---- framing */
 
@@ -228,7 +228,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 
 /* ---- the server */
 
-static void on_library_log(void *cls, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void on_library_log(void *cls, const char *format,
+                                                                 va_list args)
 {
     char message[256];
 

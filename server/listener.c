@@ -91,7 +91,7 @@ int listener_open(const char *setting, struct buf *err, bool *usage)
     int fd = -1;
 
     *usage = false;
-    if (strncmp(setting, "unix:", 5) == 0)
+    if (strncmp(setting, "unix:", 5) == 0 && setting[5])
         return listen_unix(setting, setting + 5, err);
     copy = xstrdup(setting);
     if (split(copy, &host, &port) && getaddrinfo(host, port, &hints, &info) == 0) {

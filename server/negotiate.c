@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define LENGTH_DIGITS_MAX 18 /* more may be taken for "unknown" by libmicrohttpd */
+
 static const char *const langs[] = {"en", "fr", "km"};
 #define LANG_COUNT (sizeof langs / sizeof *langs)
 
@@ -185,9 +187,9 @@ int64_t negotiate_length(const char *content_length)
 {
     size_t digits = strspn(content_length, "0123456789");
 
-    if (digits < 1 || digits > 7 || content_length[digits])
+    if (digits < 1 || digits > LENGTH_DIGITS_MAX || content_length[digits])
         return -1;
-    return strtol(content_length, NULL, 10);
+    return strtoll(content_length, NULL, 10);
 }
 
 bool negotiate_same_site(const char *origin, const char *fetch_site, const char *host,

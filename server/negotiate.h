@@ -36,7 +36,7 @@ bool negotiate_etag(const char *if_none_match, const char *etag);
 /* True if the Content-Type (may be NULL) is that media type, whatever its parameters. */
 bool negotiate_media_type(const char *content_type, const char *wanted);
 
-/* A Content-Length of one to seven digits; -1 for anything else. */
+/* A Content-Length of at most 18 digits; -1 for anything else. */
 int64_t negotiate_length(const char *content_length);
 
 /* False if the browser says that another site made it send this POST. `origin`, `fetch_site` and

@@ -181,13 +181,3 @@ void pages_slash(struct http_request *rq, void *ctx)
     snprintf(location, sizeof location, "/%s", http_lang(rq));
     http_redirect(rq, 302, location);
 }
-
-void pages_health(struct http_request *rq, void *ctx)
-{
-    struct buf body;
-
-    (void)ctx;
-    buf_init(&body, BUF_UNLIMITED);
-    buf_adds(&body, "ok\n");
-    http_reply(rq, 200, text_type, &body);
-}

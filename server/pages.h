@@ -19,8 +19,7 @@ void pages_publish(const struct pages_config *config, struct http_server *server
                    const struct publication *p);
 
 /* Handlers that need no figures. */
-http_handler pages_root;   /* GET / : to the visitor's language */
-http_handler pages_slash;  /* GET /{lang}/ : to the page without the slash */
-http_handler pages_health; /* GET /healthz */
+http_handler pages_root;  /* GET / : to the visitor's language */
+http_handler pages_slash; /* GET /{lang}/ : to the page without the slash */
 
 #endif

@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "commands.h"
+#include "health.h"
 #include "organiser.h"
 #include "pages.h"
 #include "withdraw.h"
@@ -39,7 +40,8 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
     const struct http_route table[] = {
         {HTTP_GET, HTTP_BODY_NONE, "/", pages_root, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/{lang}/", pages_slash, NULL},
-        {HTTP_GET, HTTP_BODY_NONE, "/healthz", pages_health, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/healthz", health_alive, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/readyz", health_ready, s->service.writer},
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/sign", sign_form, signing},
         {HTTP_GET, HTTP_BODY_NONE, "/{lang}/thanks/{text}", sign_thanks, signing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/signatures", sign_api, signing},

@@ -311,7 +311,8 @@ static void replace(const char *path, const char *from, const char *to)
     buf_release(&text);
 }
 
-/* content_open names the file and says `says` when `from` in it is `to`; from NULL: it is gone. */
+/* content_open says `says` in one line when `from` in the file is `to`; from NULL: it is gone.
+ * Unless `says` names another file, it names this one. */
 static void assert_mistake(const char *file, const char *from, const char *to, const char *says)
 {
     char folder[] = "/tmp/petition-content-XXXXXX", path[PATH_MAX];
@@ -331,7 +332,8 @@ static void assert_mistake(const char *file, const char *from, const char *to, c
     c = content_open(folder, &err);
     remove_folder(folder);
     assert_null(c);
-    if (!strstr(err.data, says) || !strstr(err.data, file) || strchr(err.data, '\n'))
+    if (!strstr(err.data, says) || strchr(err.data, '\n') ||
+        !(strstr(err.data, file) || strstr(says, ".json: ")))
         fail_msg("\"%s\" does not say \"%s: %s\"", err.data, file, says);
     buf_release(&err);
 }
@@ -364,7 +366,7 @@ static void a_text_missing_in_one_language_is_named(void **state)
     assert_mistake("catalogue/fr.json", "\"sign.button\"", "\"page.site\"",
                    "key sign.button is missing");
     assert_mistake("templates/error.html", "t.problem.back", "t.problem.bak",
-                   "key problem.bak is missing");
+                   "catalogue/en.json: key problem.bak is missing");
 }
 
 static void a_broken_template_is_named(void **state)
