@@ -19,7 +19,7 @@
 #include "template.h"
 
 #define ADDRESSEE_COUNT 19
-#define PETITION_GOAL 1000000
+#define PETITION_GOAL   1000000
 
 enum lang { LANG_EN, LANG_FR, LANG_KM, LANG__COUNT }; /* the order of the hashes in entry 0 */
 extern const char *const lang_codes[LANG__COUNT];

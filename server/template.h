@@ -28,7 +28,8 @@ struct template; /* compiled; constant, any thread */
 /* Finds the source of a partial: a C string that lives until template_new returns, or NULL. */
 typedef const char *template_find(void *ctx, const char *name);
 
-/* Compiles. NULL, with one line in err, on a mistake (unclosed section, unknown partial, raw name). */
+/* Compiles. NULL, with one line in err, on a mistake (unclosed section, unknown partial, raw name).
+ */
 struct template *template_new(const char *name, const char *source, template_find *find, void *ctx,
                               struct buf *err);
 void template_free(struct template *t);

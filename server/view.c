@@ -414,13 +414,8 @@ void view_thanks_gone(struct buf *out, const struct view *v, enum lang lang)
 
 /* ---- withdrawing ---- */
 
-void view_withdraw(struct buf *out, const struct view *v, enum lang lang, enum withdraw_state state)
-{
-    view_withdrawal(out, v, lang, &(struct view_withdrawal){.state = state});
-}
-
-void view_withdrawal(struct buf *out, const struct view *v, enum lang lang,
-                     const struct view_withdrawal *w)
+void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
+                   const struct view_withdrawal *w)
 {
     static const char *const errors[WITHDRAW_STATE__COUNT] = {
         [WITHDRAW_MISSING] = "withdraw.missing",

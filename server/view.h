@@ -84,15 +84,12 @@ enum withdraw_state {
     WITHDRAW_DONE,
     WITHDRAW_STATE__COUNT
 };
-void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
-                   enum withdraw_state state);
-/* The same with the code as it was typed, so that a slip is mended and not all typed again. */
 struct view_withdrawal {
     enum withdraw_state state;
-    const char *typed; /* NULL: nothing */
+    const char *typed; /* the code, so that a slip is mended and not all typed again; or NULL */
 };
-void view_withdrawal(struct buf *out, const struct view *v, enum lang lang,
-                     const struct view_withdrawal *w);
+void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
+                   const struct view_withdrawal *w);
 void view_privacy(struct buf *out, const struct view *v, enum lang lang);
 /* The public figures: count, by country, by day, by tier, as tables. */
 void view_progress(struct buf *out, const struct view *v, enum lang lang,

@@ -106,6 +106,9 @@ static void reply_json(struct withdrawing *w, enum withdraw_state state)
 
 static void reply(struct withdrawing *w, enum withdraw_state state)
 {
+    bool again;
+    const struct input_member *code = input_find(&w->input, "code", &again);
+    struct view_withdrawal shown = {state, code ? code->string : NULL};
     struct buf page;
 
     if (state == WITHDRAW_BUSY)
@@ -115,7 +118,7 @@ static void reply(struct withdrawing *w, enum withdraw_state state)
         return;
     }
     buf_init(&page, BUF_UNLIMITED);
-    view_withdraw(&page, w->config->view, (enum lang)lang_of(http_lang(w->request)), state);
+    view_withdraw(&page, w->config->view, (enum lang)lang_of(http_lang(w->request)), &shown);
     http_reply(w->request, statuses[state], "text/html; charset=utf-8", &page);
 }
 

@@ -54,17 +54,17 @@ static void show_thanks_gone(enum lang lang)
 
 static void show_withdraw(enum lang lang)
 {
-    view_withdraw(&page, &view, lang, WITHDRAW_ASK);
+    view_withdraw(&page, &view, lang, &(struct view_withdrawal){WITHDRAW_ASK, NULL});
 }
 
 static void show_withdraw_unknown(enum lang lang)
 {
-    view_withdraw(&page, &view, lang, WITHDRAW_UNKNOWN);
+    view_withdraw(&page, &view, lang, &(struct view_withdrawal){WITHDRAW_UNKNOWN, NULL});
 }
 
 static void show_withdrawn(enum lang lang)
 {
-    view_withdraw(&page, &view, lang, WITHDRAW_DONE);
+    view_withdraw(&page, &view, lang, &(struct view_withdrawal){WITHDRAW_DONE, NULL});
 }
 
 static void show_privacy(enum lang lang)
@@ -277,7 +277,8 @@ static void withdrawing_says_what_happened(void **state)
             bool wrong = i == WITHDRAW_MISSING || i == WITHDRAW_MISTYPED || i == WITHDRAW_UNKNOWN;
 
             buf_clear(&page);
-            view_withdraw(&page, &view, (enum lang)lang, (enum withdraw_state)i);
+            view_withdraw(&page, &view, (enum lang)lang,
+                          &(struct view_withdrawal){(enum withdraw_state)i, NULL});
             assert_says((enum lang)lang, texts[i]);
             assert_int_equal(has("<form"), i != WITHDRAW_DONE);
             assert_int_equal(has("aria-invalid="), wrong);
@@ -289,7 +290,7 @@ static void withdrawing_says_what_happened(void **state)
 static void a_mistyped_code_is_shown_again(void **state)
 {
     (void)state;
-    view_withdrawal(&page, &view, LANG_EN, &(struct view_withdrawal){WITHDRAW_MISTYPED, "12-ABC"});
+    view_withdraw(&page, &view, LANG_EN, &(struct view_withdrawal){WITHDRAW_MISTYPED, "12-ABC"});
     assert_has("name=\"code\" value=\"12-ABC\"");
 }
 

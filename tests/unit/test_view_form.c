@@ -249,8 +249,8 @@ static void what_visitors_type_is_only_ever_text(void **state)
         assert_int_equal(times("<h1"), 1);
         assert_int_equal(times(" checked>") + times(" checked aria"), 1);
         buf_clear(&page);
-        view_withdrawal(&page, &view, LANG_EN,
-                        &(struct view_withdrawal){WITHDRAW_MISTYPED, payloads[i]});
+        view_withdraw(&page, &view, LANG_EN,
+                      &(struct view_withdrawal){WITHDRAW_MISTYPED, payloads[i]});
         check_balance(LANG_EN);
         assert_lacks("<script");
         assert_lacks("<svg");
