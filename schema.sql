@@ -13,6 +13,10 @@ CREATE TABLE log_entry (
     idx  INTEGER PRIMARY KEY CHECK (idx >= 0),
     body BLOB NOT NULL CHECK (length(body) BETWEEN 1 AND 65535)
 ) STRICT;
+-- An INSERT OR REPLACE fires no DELETE trigger, so what may be inserted is said, too.
+CREATE TRIGGER log_entry_in_order BEFORE INSERT ON log_entry
+WHEN NEW.idx <> (SELECT ifnull(max(idx) + 1, 0) FROM log_entry)
+BEGIN SELECT RAISE(ABORT, 'log_entry is append-only'); END;
 CREATE TRIGGER log_entry_no_update BEFORE UPDATE ON log_entry
 BEGIN SELECT RAISE(ABORT, 'log_entry is append-only'); END;
 CREATE TRIGGER log_entry_no_delete BEFORE DELETE ON log_entry
@@ -115,6 +119,9 @@ CREATE TABLE audit (
     detail TEXT NOT NULL,
     hash   BLOB NOT NULL CHECK (length(hash) = 32)
 ) STRICT;
+CREATE TRIGGER audit_in_order BEFORE INSERT ON audit
+WHEN NEW.id <> (SELECT ifnull(max(id), 0) + 1 FROM audit)
+BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'audit is append-only'); END;
 CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit

@@ -10,10 +10,12 @@
 #include "withdraw.h"
 
 #include <inttypes.h>
+#include <sodium.h>
 #include <string.h>
 #include <unistd.h>
 
-#define POLL_US (100 * 1000)
+#define POLL_US     (100 * 1000)
+#define PATIENCE_US (3000 * 1000) /* for whoever has the directory */
 
 struct call {
     struct commands *commands;
@@ -59,8 +61,9 @@ static int run_token(const struct call *c)
     result = organiser_token(c->commands->service->writer, c->request->args[1], token, &err);
     if (result != 0)
         result = complain(c, &err);
-    else
-        control_printf(c->sink, 'O', "%s\n", token);
+    else if (control_printf(c->sink, 'O', "%s\n", token) != 0)
+        result = 1;
+    sodium_memzero(token, sizeof token);
     buf_release(&err);
     return result;
 }
@@ -96,18 +99,20 @@ static int wait_for_delivery(const struct call *c, int64_t id, struct buf *err)
 }
 
 /* The files of the delivery, one path a line, relative to the data directory. */
-static void list_bundles(const struct call *c, int64_t id)
+static int list_bundles(const struct call *c, int64_t id)
 {
     const struct content *content = c->commands->service->content;
     struct buf name;
+    int result = 0;
 
     buf_init(&name, BUF_UNLIMITED);
-    for (int i = 0; i < ADDRESSEE_COUNT; i++) {
+    for (int i = 0; i < ADDRESSEE_COUNT && result == 0; i++) {
         buf_clear(&name);
         bundle_file_name(&name, content, i);
-        control_printf(c->sink, 'O', "deliveries/%" PRId64 "/%s\n", id, name.data);
+        result = control_printf(c->sink, 'O', "deliveries/%" PRId64 "/%s\n", id, name.data);
     }
     buf_release(&name);
+    return result == 0 ? 0 : 1;
 }
 
 static int run_deliver(const struct call *c)
@@ -126,7 +131,7 @@ static int run_deliver(const struct call *c)
     if (result != 0)
         result = complain(c, &err);
     else
-        list_bundles(c, id);
+        result = list_bundles(c, id);
     buf_release(&err);
     return result;
 }
@@ -209,24 +214,42 @@ int commands_handle(void *ctx, const struct control_request *request,
     return 1;
 }
 
-int commands_run(const struct config *config, const struct control_request *request,
-                 const struct control_sink *sink)
+/* One try: in this process if the directory is free, else by the server that has it. Negative, with
+ * a line in err: neither worked. */
+static int try_to_run(const struct config *config, const struct control_request *request,
+                      const struct control_sink *sink, struct buf *err)
 {
     struct service service;
     struct commands commands = {.service = &service};
+    int status = service_open(&service, config, SERVICE_COMMAND, err);
+
+    if (status == SERVICE_LOCKED) {
+        buf_clear(err);
+        return control_call(config->data_dir, request, sink, err);
+    }
+    if (status != 0)
+        return CONTROL_BROKEN;
+    if (strcmp(request->args[0], "deliver") == 0)
+        service_start_deliveries(&service, NULL);
+    status = commands_handle(&commands, request, sink);
+    service_close(&service);
+    return status;
+}
+
+int commands_run(const struct config *config, const struct control_request *request,
+                 const struct control_sink *sink)
+{
     struct buf err;
-    int status;
+    int status = -1;
 
     buf_init(&err, BUF_UNLIMITED);
-    status = service_open(&service, config, &err);
-    if (status == 0) {
-        if (strcmp(request->args[0], "deliver") == 0)
-            service_start_deliveries(&service, NULL);
-        status = commands_handle(&commands, request, sink);
-        service_close(&service);
-    } else if (status == SERVICE_LOCKED) {
+    /* Somebody may have the directory who does not answer yet, or any more: a server that starts or
+     * stops, or another command. */
+    for (int waited_us = 0; status == -1 && waited_us < PATIENCE_US; waited_us += POLL_US) {
+        if (waited_us > 0)
+            usleep(POLL_US);
         buf_clear(&err);
-        status = control_call(config->data_dir, request, sink, &err);
+        status = try_to_run(config, request, sink, &err);
     }
     if (status < 0) {
         control_printf(sink, 'E', "petition: %s\n", err.data);

@@ -319,16 +319,30 @@ static void resolve_public_dir(struct config *c)
     free(beside);
 }
 
+/* Brings base_url to the form in which browsers write an origin: lower case, without the scheme's
+ * own port, without a slash at the end. -1 if it is no origin. */
+static int normalise_base_url(char *url)
+{
+    size_t len = strlen(url), scheme, port;
+
+    for (char *c = url; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    scheme = strncmp(url, "https://", 8) == 0 ? 8 : strncmp(url, "http://", 7) == 0 ? 7 : 0;
+    if (len > 0 && url[len - 1] == '/')
+        url[--len] = '\0';
+    port = scheme == 8 ? 4 : 3; /* ":443", ":80" */
+    if (len > port && strcmp(url + len - port, scheme == 8 ? ":443" : ":80") == 0)
+        url[len - port] = '\0';
+    return scheme > 0 && url[scheme] && !strpbrk(url + scheme, "/?#@ \"<>") ? 0 : -1;
+}
+
 /* What the table cannot say. */
 static int check_whole(struct config *c, struct buf *err)
 {
-    size_t len = strlen(c->base_url);
-
-    if (len > 0 && c->base_url[len - 1] == '/')
-        c->base_url[--len] = '\0';
-    if (len > 0 && strncmp(c->base_url, "https://", 8) != 0 &&
-        strncmp(c->base_url, "http://", 7) != 0) {
-        buf_adds(err, "base_url must begin with https:// or http://");
+    if (*c->base_url && normalise_base_url(c->base_url) != 0) {
+        buf_adds(err,
+                 "base_url must be https://HOST or http://HOST, with a port if need be, and no "
+                 "path");
         return -1;
     }
     if (strcmp(c->confirmation, "none") != 0) {

@@ -37,21 +37,36 @@ struct control {
     atomic_int in_work;
 };
 
-struct connection {
+/* ---- bytes */
+
+/* One end of a connection. The server's side gives up when it is closing; the command's side, whose
+ * control is NULL, waits as long as the command takes. */
+struct end {
     struct control *control;
     int fd;
 };
 
-/* ---- bytes */
+static bool wait_for(const struct end *e, short events)
+{
+    struct pollfd waiting = {.fd = e->fd, .events = events};
+    int ready = 0;
 
-static int send_all(int fd, const void *data, size_t len)
+    while (!(e->control && atomic_load(&e->control->closing)) && ready == 0)
+        ready = poll(&waiting, 1, POLL_MS);
+    return ready > 0;
+}
+
+static int send_all(const struct end *e, const void *data, size_t len)
 {
     const char *p = data;
 
     while (len > 0) {
-        ssize_t put = send(fd, p, len, MSG_NOSIGNAL);
+        ssize_t put;
 
-        if (put < 0 && errno == EINTR)
+        if (!wait_for(e, POLLOUT))
+            return -1;
+        put = send(e->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (put < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (put <= 0)
             return -1;
@@ -61,14 +76,17 @@ static int send_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-static int receive_all(int fd, void *data, size_t len)
+static int receive_all(const struct end *e, void *data, size_t len)
 {
     char *p = data;
 
     while (len > 0) {
-        ssize_t got = recv(fd, p, len, 0);
+        ssize_t got;
 
-        if (got < 0 && errno == EINTR)
+        if (!wait_for(e, POLLIN))
+            return -1;
+        got = recv(e->fd, p, len, MSG_DONTWAIT);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got <= 0)
             return -1;
@@ -91,13 +109,13 @@ static size_t get_le32(const uint8_t in[4])
 
 static int send_frame(void *ctx, char type, const void *data, size_t len)
 {
-    const int *fd = ctx;
+    const struct end *e = ctx;
     uint8_t head[5] = {(uint8_t)type};
 
     put_le32(head + 1, len);
-    if (send_all(*fd, head, sizeof head) != 0)
+    if (send_all(e, head, sizeof head) != 0)
         return -1;
-    return send_all(*fd, data, len);
+    return send_all(e, data, len);
 }
 
 static int set_address(struct sockaddr_un *address, const char *path, struct buf *err)
@@ -122,7 +140,10 @@ int control_printf(const struct control_sink *sink, char type, const char *forma
     va_end(args);
     if (len >= 0)
         result = sink->write(sink->ctx, type, line, (size_t)len);
-    free(len >= 0 ? line : NULL);
+    if (len >= 0) {
+        sodium_memzero(line, (size_t)len); /* it may be a token */
+        free(line);
+    }
     return result;
 }
 
@@ -146,64 +167,80 @@ static int parse_request(struct control_request *request, const cJSON *json)
     return request->count > 0 ? 0 : -1;
 }
 
-static void wipe_json(cJSON *json)
+static void wipe_string(cJSON *item)
 {
-    cJSON *input = cJSON_GetObjectItemCaseSensitive(json, "input");
+    if (cJSON_IsString(item))
+        sodium_memzero(item->valuestring, strlen(item->valuestring));
+}
 
-    if (cJSON_IsString(input))
-        sodium_memzero(input->valuestring, strlen(input->valuestring));
+/* The input may be a password, an argument a withdrawal code. */
+static void wipe_request(cJSON *json)
+{
+    cJSON *arg;
+
+    wipe_string(cJSON_GetObjectItemCaseSensitive(json, "input"));
+    cJSON_ArrayForEach(arg, cJSON_GetObjectItemCaseSensitive(json, "args")) wipe_string(arg);
     cJSON_Delete(json);
 }
 
-static void serve_connection(struct control *c, int fd)
+/* Receives and parses a request; NULL if it is none. */
+static cJSON *receive_request(struct end *e)
 {
-    struct control_sink sink = {send_frame, &fd};
-    struct control_request request;
     char text[REQUEST_MAX_BYTES];
-    uint8_t head[4], status = 1;
     cJSON *json = NULL;
+    uint8_t head[4];
     size_t len;
 
-    if (receive_all(fd, head, sizeof head) != 0)
-        return;
+    if (receive_all(e, head, sizeof head) != 0)
+        return NULL;
     len = get_le32(head);
-    if (len > sizeof text || receive_all(fd, text, len) != 0)
-        return;
-    json = cJSON_ParseWithLength(text, len);
-    sodium_memzero(text, len);
-    if (parse_request(&request, json) == 0)
-        status = (uint8_t)c->handle(c->ctx, &request, &sink);
-    wipe_json(json);
-    if (send_frame(&fd, 'X', &status, 1) != 0)
+    if (len <= sizeof text && receive_all(e, text, len) == 0)
+        json = cJSON_ParseWithLength(text, len);
+    sodium_memzero(text, sizeof text);
+    return json;
+}
+
+static void serve_connection(struct end *e)
+{
+    struct control_sink sink = {send_frame, e};
+    struct control_request request;
+    cJSON *json = receive_request(e);
+    uint8_t status = 1;
+
+    if (json && parse_request(&request, json) == 0)
+        status = (uint8_t)e->control->handle(e->control->ctx, &request, &sink);
+    wipe_request(json);
+    if (send_frame(e, 'X', &status, 1) != 0)
         log_debug("control: the command has gone away");
 }
 
 static void *run_connection(void *arg)
 {
-    struct connection *connection = arg;
+    struct end *e = arg;
+    struct control *c = e->control;
 
-    serve_connection(connection->control, connection->fd);
-    close(connection->fd);
-    atomic_fetch_sub(&connection->control->in_work, 1);
-    free(connection);
+    serve_connection(e);
+    close(e->fd);
+    free(e);
+    atomic_fetch_sub(&c->in_work, 1);
     return NULL;
 }
 
 static void start_connection(struct control *c, int fd)
 {
-    struct connection *connection = xcalloc(1, sizeof *connection);
+    struct end *e = xcalloc(1, sizeof *e);
     pthread_attr_t detached;
     pthread_t thread;
 
-    *connection = (struct connection){c, fd};
+    *e = (struct end){c, fd};
     atomic_fetch_add(&c->in_work, 1);
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &detached, run_connection, connection) != 0) {
+    if (pthread_create(&thread, &detached, run_connection, e) != 0) {
         log_error("control: no thread for a command");
         atomic_fetch_sub(&c->in_work, 1);
         close(fd);
-        free(connection);
+        free(e);
     }
     pthread_attr_destroy(&detached);
 }
@@ -216,7 +253,11 @@ static void *run(void *arg)
     while (!atomic_load(&c->closing)) {
         int fd;
 
-        if (poll(&waiting, 1, POLL_MS) <= 0 || atomic_load(&c->in_work) >= CONNECTIONS_MAX)
+        if (atomic_load(&c->in_work) >= CONNECTIONS_MAX) {
+            usleep(POLL_MS * 1000);
+            continue;
+        }
+        if (poll(&waiting, 1, POLL_MS) <= 0)
             continue;
         fd = accept4(c->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
@@ -269,7 +310,7 @@ void control_close(struct control *c)
 
 /* ---- the command's side */
 
-static int send_request(int fd, const struct control_request *request)
+static int send_request(const struct end *e, const struct control_request *request)
 {
     struct buf text;
     uint8_t head[4];
@@ -285,8 +326,8 @@ static int send_request(int fd, const struct control_request *request)
     buf_json(&text, request->input);
     buf_addc(&text, '}');
     put_le32(head, text.len);
-    result = buf_ok(&text) && send_all(fd, head, sizeof head) == 0 &&
-                     send_all(fd, text.data, text.len) == 0
+    result = buf_ok(&text) && send_all(e, head, sizeof head) == 0 &&
+                     send_all(e, text.data, text.len) == 0
                  ? 0
                  : -1;
     buf_wipe(&text);
@@ -294,7 +335,7 @@ static int send_request(int fd, const struct control_request *request)
 }
 
 /* Passes the frames on until the exit status comes; -1 if the connection breaks. */
-static int receive_answer(int fd, const struct control_sink *sink)
+static int receive_answer(const struct end *e, const struct control_sink *sink)
 {
     uint8_t head[5];
     char data[65536];
@@ -302,13 +343,13 @@ static int receive_answer(int fd, const struct control_sink *sink)
     for (;;) {
         size_t left;
 
-        if (receive_all(fd, head, sizeof head) != 0)
+        if (receive_all(e, head, sizeof head) != 0)
             return -1;
         left = get_le32(head + 1);
         while (left > 0) {
             size_t len = left < sizeof data ? left : sizeof data;
 
-            if (receive_all(fd, data, len) != 0)
+            if (receive_all(e, data, len) != 0)
                 return -1;
             if (head[0] == 'X')
                 return (uint8_t)data[0];
@@ -324,22 +365,24 @@ int control_call(const char *data_dir, const struct control_request *request,
 {
     char *path = files_join(data_dir, "control.sock");
     struct sockaddr_un address;
-    int fd = -1, result = -1;
+    struct end e = {NULL, -1};
+    int result = -1;
 
     if (set_address(&address, path, err) != 0)
         goto out;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    e.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (e.fd < 0 || connect(e.fd, (struct sockaddr *)&address, sizeof address) != 0) {
         buf_printf(err, "the server that has %s does not answer: %s", data_dir, strerror(errno));
         goto out;
     }
-    if (send_request(fd, request) == 0)
-        result = receive_answer(fd, sink);
-    if (result < 0)
+    result = send_request(&e, request) == 0 ? receive_answer(&e, sink) : -1;
+    if (result < 0) {
         buf_adds(err, "the server broke the connection off");
+        result = CONTROL_BROKEN;
+    }
 out:
-    if (fd >= 0)
-        close(fd);
+    if (e.fd >= 0)
+        close(e.fd);
     free(path);
     return result;
 }

@@ -43,8 +43,9 @@ void control_close(struct control *c);
 
 /* ---- the command's side */
 
-/* Sends the request to the server of the directory and its output to the sink. The exit status, or
- * -1 with a line in err if no server answers. */
+/* Sends the request to the server of the directory and its output to the sink. The exit status;
+ * -1 with a line in err if no server answers; CONTROL_BROKEN if it stopped answering midway. */
+#define CONTROL_BROKEN (-2)
 int control_call(const char *data_dir, const struct control_request *request,
                  const struct control_sink *sink, struct buf *err);
 

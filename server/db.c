@@ -26,8 +26,9 @@
 
 #define APPLICATION_ID 1346720817 /* "PET1" */
 #define USER_VERSION   1
-#define TALLY_SLOTS    1024 /* distinct cells a batch gathers before they are written; power of two \
-                             */
+#define TALLY_SLOTS                                                                                \
+    1024 /* distinct cells a batch gathers before they are written; power of two                   \
+          */
 
 static const char schema[] = {
 #include "schema.inc"
@@ -131,6 +132,8 @@ struct db {
     bool totals_dirty;    /* work.totals or work.text_index differ from the table */
     bool erased_in_batch; /* the open transaction erases personal columns */
     bool erasure_pending; /* a committed one did, and the WAL still holds the old pages */
+    bool unbound;         /* a parameter could not be bound: the statement must not run */
+    int failing; /* SQLite's code of the failures since the last commit that wrote; 0: none */
     int wal_pages;
     struct counters committed, work;
     struct tally_cell tally[TALLY_SLOTS];
@@ -154,26 +157,36 @@ static int system_error(struct db *db)
     return code;
 }
 
-/* Logs a failure and says what kind it is. A disk quota and a limit of file sizes are "full" too:
- * the write was refused, nothing of it is on the disk. */
+/* Says what kind a failure is, and logs it; of a run of equal ones the first only. A disk quota and
+ * a limit of file sizes are "full" too: the write was refused, nothing of it is on the disk. */
 static int failure(struct db *db, const char *what)
 {
     int code = sqlite3_extended_errcode(db->handle);
     int os = (code & 0xff) == SQLITE_IOERR ? system_error(db) : 0;
 
-    log_error("database: %s: %s (%d, errno %d)", what, sqlite3_errmsg(db->handle), code, os);
+    if (code != db->failing)
+        log_error("database: %s: %s (%d, errno %d)", what, sqlite3_errmsg(db->handle), code, os);
+    db->failing = code;
     if ((code & 0xff) == SQLITE_FULL ||
         (code == SQLITE_IOERR_WRITE && (os == ENOSPC || os == EDQUOT || os == EFBIG)))
         return DB_FULL;
     return DB_BROKEN;
 }
 
-/* Steps once. DB_OK: a row (still to be read, then db_finish()); DB_NO_ROW: done and reset. */
+/* After a commit that wrote: the end of a run of failures. */
+static void note_success(struct db *db)
+{
+    if (db->failing)
+        log_info("database: writing succeeds again");
+    db->failing = 0;
+}
+
 int db_step(struct db *db, enum sql which)
 {
     sqlite3_stmt *s = db->statements[which];
-    int code = sqlite3_step(s);
+    int code = db->unbound ? SQLITE_ERROR : sqlite3_step(s);
 
+    db->unbound = false;
     if (code == SQLITE_ROW)
         return DB_OK;
     if (code == SQLITE_DONE) {
@@ -212,24 +225,21 @@ int db_exists(struct db *db, enum sql which)
 
 void db_bind_int(struct db *db, enum sql which, int at, int64_t n)
 {
-    sqlite3_bind_int64(db->statements[which], at, n);
+    db->unbound |= sqlite3_bind_int64(db->statements[which], at, n) != SQLITE_OK;
 }
 
 /* Text and blobs are bound without a copy: they live until db_finish(). NULL binds NULL. */
 void db_bind_text(struct db *db, enum sql which, int at, const char *text)
 {
-    if (text)
-        sqlite3_bind_text(db->statements[which], at, text, -1, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(db->statements[which], at);
+    /* Binding NULL text binds NULL. */
+    db->unbound |=
+        sqlite3_bind_text(db->statements[which], at, text, -1, SQLITE_STATIC) != SQLITE_OK;
 }
 
 void db_bind_blob(struct db *db, enum sql which, int at, const void *data, size_t len)
 {
-    if (data)
-        sqlite3_bind_blob64(db->statements[which], at, data, len, SQLITE_STATIC);
-    else
-        sqlite3_bind_null(db->statements[which], at);
+    db->unbound |=
+        sqlite3_bind_blob64(db->statements[which], at, data, len, SQLITE_STATIC) != SQLITE_OK;
 }
 
 int64_t db_column_int(struct db *db, enum sql which, int column)
@@ -384,6 +394,8 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         goto fail;
     }
     db->work = db->committed;
+    /* A WAL left by a crash may still hold columns that were erased. */
+    db->erasure_pending = mode == DB_WRITER;
     return db;
 fail:
     db_close(db);
@@ -484,8 +496,14 @@ static int flush_totals(struct db *db)
     return db_exec(db, SQL_TOTALS_WRITE);
 }
 
+void db_touch(struct db *db)
+{
+    db->totals_dirty = true;
+}
+
 int db_commit(struct db *db)
 {
+    bool wrote = db->totals_dirty || db->work.next_index != db->committed.next_index;
     int result;
 
     assert(db->in_transaction);
@@ -496,6 +514,8 @@ int db_commit(struct db *db)
         result = db_exec(db, SQL_COMMIT);
     if (result != DB_OK)
         return result;
+    if (wrote)
+        note_success(db);
     db->in_transaction = false;
     db->committed = db->work;
     db->erasure_pending |= db->erased_in_batch;

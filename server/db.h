@@ -41,13 +41,16 @@ void db_close(struct db *db);
 
 int db_begin(struct db *db) DB_CHECKED;
 int db_commit(struct db *db) DB_CHECKED;
+/* Makes the transaction write something, though nothing changes: for probes. */
+void db_touch(struct db *db);
 void db_rollback(struct db *db);
 /* Moves what the WAL holds to the database. With `truncate` also empties the WAL file.
  * 0; 1 if a reader or too little space prevents it for now; DB_BROKEN. */
 int db_checkpoint(struct db *db, bool truncate) DB_CHECKED;
 /* Pages in the WAL as of the last commit. */
 int db_wal_pages(const struct db *db);
-/* True if personal columns were erased since the last truncating checkpoint. */
+/* True if the WAL may hold erased columns: some were erased since the last truncating checkpoint,
+ * or there has been none since opening (the process before may have died in between). */
 bool db_erasure_pending(const struct db *db);
 
 /* A reader's snapshot: everything read until db_snapshot_end is one state. */

@@ -220,6 +220,21 @@ static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
     return build_all(d, row, why);
 }
 
+/* A failed delivery is not served; its files would only keep the disk full. */
+static void remove_all(struct delivery *d, const struct delivery_row *row)
+{
+    struct buf path;
+
+    bundle_clean(&d->config.bundle, true);
+    buf_init(&path, BUF_UNLIMITED);
+    for (int addressee = 1; addressee <= ADDRESSEE_COUNT; addressee++) {
+        buf_clear(&path);
+        delivery_bundle_path(&path, &d->config, row->id, addressee);
+        unlink(path.data);
+    }
+    buf_release(&path);
+}
+
 static void work_on(struct delivery *d, struct delivery_row *row)
 {
     struct buf dir, why;
@@ -241,8 +256,8 @@ static void work_on(struct delivery *d, struct delivery_row *row)
             log_info("delivery %" PRId64 " is done: log size %" PRId64, row->id, row->size);
     } else if (!atomic_load(&d->closing)) {
         log_error("delivery %" PRId64 " failed: %s", row->id, why.data);
-        (void)set_state(d, row, DELIVERY_FAILED, why.data);
-        bundle_clean(&d->config.bundle, true);
+        if (set_state(d, row, DELIVERY_FAILED, why.data))
+            remove_all(d, row);
     }
     atomic_store(&d->in_work, 0);
     buf_release(&dir);

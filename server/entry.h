@@ -9,12 +9,12 @@
 
 #include "buf.h"
 
-#define HASH_LEN 32
-#define SEED_LEN 16
-#define SIGN_ENTRY_BYTES 120  /* every sign entry has this length */
-#define OPENING_LEN 64        /* r[32] || ch[32] */
-#define CODE_DIGITS 27        /* 26 of the seed and a check digit */
-#define CODE_MAX 64           /* bytes for any code below, with NUL */
+#define HASH_LEN         32
+#define SEED_LEN         16
+#define SIGN_ENTRY_BYTES 120 /* every sign entry has this length */
+#define OPENING_LEN      64  /* r[32] || ch[32] */
+#define CODE_DIGITS      27  /* 26 of the seed and a check digit */
+#define CODE_MAX         64  /* bytes for any code below, with NUL */
 
 enum visibility { VISIBILITY_PRIVATE, VISIBILITY_ADDRESSEES, VISIBILITY_PUBLIC, VISIBILITY__MAX };
 enum tier { TIER_CONFIRMED, TIER_PAPER, TIER_UNCONFIRMED, TIER__MAX };

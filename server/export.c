@@ -124,6 +124,9 @@ static int add_record(struct buf *csv, const cJSON *line, const uint8_t secret[3
     if (seal_open(&record, bytes, len, secret) != 0)
         goto out;
     json = cJSON_Parse(record.data);
+    *why = "holds no record";
+    if (!json)
+        goto out;
     buf_printf(csv, "%.0f,", index->valuedouble);
     buf_csv(csv, tier->valuestring);
     for (size_t i = 0; i < COLUMN_COUNT; i++)

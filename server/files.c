@@ -60,7 +60,7 @@ int files_sync(const char *path)
     return sync_path(path, O_RDONLY);
 }
 
-static int write_all(int fd, const void *data, size_t len)
+int files_write_all(int fd, const void *data, size_t len)
 {
     const char *p = data;
 
@@ -96,7 +96,7 @@ static int write_temporary(const char *path, const void *data, size_t len)
 
     if (fd < 0)
         return -1;
-    return close_with(fd, write_all(fd, data, len) == 0 && fsync(fd) == 0 ? 0 : -1);
+    return close_with(fd, files_write_all(fd, data, len) == 0 && fsync(fd) == 0 ? 0 : -1);
 }
 
 int files_replace(const char *path, const void *data, size_t len)

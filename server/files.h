@@ -12,6 +12,9 @@
 /* Directory and name joined with '/'; the caller frees it. */
 char *files_join(const char *dir, const char *name) __attribute__((returns_nonnull));
 
+/* Writes all bytes, however many calls it takes. 0, or -1 with errno. */
+int files_write_all(int fd, const void *data, size_t len) __attribute__((warn_unused_result));
+
 /* Creates the directory with mode 0700 unless it exists. 0, or -1 with errno. */
 int files_make_dir(const char *path) __attribute__((warn_unused_result));
 

@@ -15,10 +15,12 @@
 #include "listener.h"
 #include "log.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CONNECTION_LIMIT        4000
@@ -26,7 +28,7 @@
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
 #define READ_AWAY_MAX_BYTES     (1024 * 1024) /* of a body too large: read before the 413 */
-#define DRAIN_MAX_MS            3000 /* for half a request; parked ones are waited for */
+#define DRAIN_MAX_MS            3000          /* for half a request; parked ones are waited for */
 
 /* ---- framing */
 
@@ -169,10 +171,8 @@ static void collect(struct http_request *rq, const char *data, size_t len)
     buf_add(&rq->body, data, len);
 }
 
-/* The last call: the body is there, or the request has been woken. */
-static enum MHD_Result finish(struct http_request *rq)
+static void dispatch(struct http_request *rq)
 {
-    rq->queued = MHD_NO;
     if (rq->resume) {
         http_handler *resume = rq->resume;
 
@@ -181,11 +181,25 @@ static enum MHD_Result finish(struct http_request *rq)
         resume(rq, rq->resume_ctx);
     } else if (rq->refusal) {
         refuse(rq, rq->refusal);
+    } else if (atomic_load(&rq->server->refusing)) {
+        refuse(rq, 503);
     } else if (!buf_ok(&rq->body) && rq->route->body != HTTP_BODY_IGNORED) {
         refuse(rq, 413);
     } else {
         rq->route->handle(rq, rq->route->ctx);
     }
+}
+
+/* The last call: the body is there, or the request has been woken. A handler that runs counts as
+ * parked, so that the drain waits for it: it may park. */
+static enum MHD_Result finish(struct http_request *rq)
+{
+    atomic_int *parked = &rq->server->parked;
+
+    rq->queued = MHD_NO;
+    atomic_fetch_add(parked, 1);
+    dispatch(rq);
+    atomic_fetch_sub(parked, 1);
     return rq->parked ? MHD_YES : rq->queued;
 }
 
@@ -228,15 +242,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **st
 
 /* ---- the server */
 
-__attribute__((format(printf, 2, 0))) static void on_library_log(void *cls, const char *format,
-                                                                 va_list args)
+/* Its messages may hold the address of a request; so only what kind of message it is is logged. */
+static void on_library_log(void *cls, const char *format, va_list args)
 {
-    char message[256];
-
     (void)cls;
-    vsnprintf(message, sizeof message, format, args);
-    message[strcspn(message, "\n")] = '\0';
-    log_debug("libmicrohttpd: %s", message);
+    (void)args;
+    log_debug("libmicrohttpd: %.*s", (int)strcspn(format, "\n"), format);
 }
 
 /* Paths are matched as they were sent: an encoded spelling is another path. */
@@ -296,6 +307,17 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
                             MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
+/* Publishing must not wait for ever for a moment without readers. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attributes;
+
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+}
+
 struct http_server *http_open(const struct http_config *config, struct buf *err, bool *usage)
 {
     struct http_server *s = xcalloc(1, sizeof *s);
@@ -304,7 +326,7 @@ struct http_server *http_open(const struct http_config *config, struct buf *err,
     *usage = false;
     s->config = *config;
     s->published = http_published_new();
-    pthread_rwlock_init(&s->lock, NULL);
+    init_lock(&s->lock);
     buf_init(&policy, BUF_UNLIMITED);
     buf_printf(&policy,
                "default-src 'none'; style-src %s; img-src 'self' data:; connect-src 'self'; "
@@ -323,18 +345,24 @@ fail:
     return NULL;
 }
 
-void http_start(struct http_server *s)
+int http_start(struct http_server *s, struct buf *err)
 {
+    if (listen(s->listen_fd, SOMAXCONN) != 0) {
+        buf_printf(err, "cannot listen on %s: %s", s->config.listen, strerror(errno));
+        return -1;
+    }
     s->daemon = start_daemon(s);
     if (!s->daemon)
-        log_fatal(1, "the HTTP server cannot be started");
+        buf_adds(err, "the HTTP server cannot be started");
+    return s->daemon ? 0 : -1;
 }
 
 /* Waits until no request is in work, at most DRAIN_MAX_MS; for parked ones, which their owners
  * answer, however long that takes. */
 static void wait_for_requests(struct http_server *s)
 {
-    for (int waited_ms = 0; atomic_load(&s->in_work) > 0; waited_ms += 10) {
+    for (int waited_ms = 0; atomic_load(&s->in_work) > 0 || atomic_load(&s->parked) > 0;
+         waited_ms += 10) {
         if (waited_ms >= DRAIN_MAX_MS && atomic_load(&s->parked) == 0)
             break;
         usleep(10 * 1000);

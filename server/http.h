@@ -54,13 +54,14 @@ struct http_config {
     void *error_ctx;
 };
 
-/* Takes the listening socket, so that a taken port shows at once; connections wait until
- * http_start. NULL with a line in err; *usage tells whether it is the setting's fault. */
+/* Takes the address, so that a wrong one shows at once; the port opens with http_start. NULL with a
+ * line in err; *usage tells whether it is the setting's fault. */
 struct http_server *http_open(const struct http_config *config, struct buf *err, bool *usage);
-/* Starts answering: after the first http_publish. */
-void http_start(struct http_server *s);
-/* Stops accepting and waits (at most 10 s) until no request is in work; parked ones must be woken
- * by their owners meanwhile. */
+/* Opens the port and answers: after the first http_publish. 0, or -1 with a line in err. */
+int http_start(struct http_server *s, struct buf *err) __attribute__((warn_unused_result));
+/* Stops accepting and waits until no request is in work: a few seconds for those that are still
+ * being sent; as long as it takes for parked ones, which their owners must wake meanwhile.
+ * Afterwards no handler runs any more. */
 void http_drain(struct http_server *s);
 /* Stops the threads. No request may be parked. */
 void http_close(struct http_server *s);

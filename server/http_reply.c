@@ -312,6 +312,8 @@ void http_park(struct http_request *rq, http_handler *resume, void *ctx)
 
 void http_wake(struct http_request *rq)
 {
-    atomic_fetch_sub(&rq->server->parked, 1);
-    MHD_resume_connection(rq->connection);
+    struct http_server *s = rq->server;
+
+    MHD_resume_connection(rq->connection); /* the request may be gone from here on */
+    atomic_fetch_sub(&s->parked, 1);
 }

@@ -13,10 +13,10 @@
 
 #include "buf.h"
 
-#define TAG_LEN 32
-#define PEPPER_LEN 32
-#define PEPPER_KEY_LABEL "petition-pepper/v1" /* of its key file (files.h) */
-#define CONTACT_MAX_BYTES 254 /* as typed, after trimming */
+#define TAG_LEN           32
+#define PEPPER_LEN        32
+#define PEPPER_KEY_LABEL  "petition-pepper/v1" /* of its key file (files.h) */
+#define CONTACT_MAX_BYTES 254                  /* as typed, after trimming */
 #define PHONE_LENGTHS_MAX 16
 
 /* How a country dials. `calling` is NULL for the few without a numbering plan. */

@@ -11,7 +11,7 @@
 #include "buf.h"
 
 #define INPUT_BODY_MAX_BYTES 8192
-#define INPUT_MEMBERS_MAX 32
+#define INPUT_MEMBERS_MAX    32
 
 enum input_type { INPUT_STRING, INPUT_BOOL, INPUT_OTHER }; /* OTHER: number, null, array, object */
 

@@ -1,5 +1,5 @@
 /*
- * listener: binding the listening socket (see listener.h). Runs in main, at start.
+ * listener: the listening socket (see listener.h). Runs in main, at start.
  */
 #include "listener.h"
 
@@ -24,9 +24,13 @@ static int fail(int fd, const char *setting, struct buf *err)
 /* True if nobody answers at the socket file, so that it may be replaced. */
 static bool is_stale(const struct sockaddr_un *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct stat st;
     bool stale;
+    int fd;
 
+    if (lstat(address->sun_path, &st) != 0 || !S_ISSOCK(st.st_mode))
+        return false; /* whatever it is, it is not ours to remove */
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return false;
     stale = connect(fd, (const struct sockaddr *)address, sizeof *address) != 0 &&
@@ -49,7 +53,7 @@ static int listen_unix(const char *setting, const char *path, struct buf *err)
         unlink(path);
     fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        chmod(path, 0660) != 0 || listen(fd, SOMAXCONN) != 0)
+        chmod(path, 0660) != 0)
         return fail(fd, setting, err);
     return fd;
 }
@@ -79,7 +83,7 @@ static int listen_tcp(const char *setting, const struct addrinfo *info, struct b
     int yes = 1, fd = socket(info->ai_family, SOCKET_FLAGS, 0);
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-        bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0)
+        bind(fd, info->ai_addr, info->ai_addrlen) != 0)
         return fail(fd, setting, err);
     return fd;
 }

@@ -6,9 +6,9 @@
 
 #include "buf.h"
 
-/* Binds and listens on ADDR:PORT, [ADDR]:PORT or unix:PATH (a stale socket file is replaced, a live
- * one is not). Returns a non-blocking descriptor; or -1 with a line in err, and *usage tells
- * whether the setting itself is wrong. */
+/* Binds ADDR:PORT, [ADDR]:PORT or unix:PATH (a stale socket file is replaced, a live
+ * one is not). It does not listen yet. Returns a non-blocking descriptor; or -1 with a line in err,
+ * and *usage tells whether the setting itself is wrong. */
 int listener_open(const char *setting, struct buf *err, bool *usage)
     __attribute__((warn_unused_result));
 

@@ -1,8 +1,9 @@
 /*
  * log: lines on standard error (see log.h). Any thread may call it.
  *
- * A full or blocked standard error must not stop a request for long: the rate is bounded, and a
- * line that cannot be written is lost.
+ * The rate is bounded, so that a fault that repeats with every request does not bury what else
+ * there is to say. Whoever reads standard error must read on: a full pipe blocks the writer of the
+ * line.
  */
 #include "log.h"
 

@@ -16,6 +16,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -24,8 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX         4
-#define PASSWORD_LINE_MAX 1024
+#define WORDS_MAX       4
+#define SECRET_LINE_MAX 1024
 
 static const char help_text[] =
     "petition - collects signatures for one petition and delivers them\n"
@@ -41,7 +42,7 @@ static const char help_text[] =
     "  petition export FILE                    the sealed records of all live submissions (- : "
     "stdout)\n"
     "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
-    "  petition withdraw CODE                  withdraw the signature with this code\n"
+    "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -148,23 +149,6 @@ static void load_config(struct config *config, const struct command_line *line)
 
 /* ---- where output goes */
 
-static int write_all(int fd, const void *data, size_t len)
-{
-    const char *p = data;
-
-    while (len > 0) {
-        ssize_t put = write(fd, p, len);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return -1;
-        p += put;
-        len -= (size_t)put;
-    }
-    return 0;
-}
-
 /* A sink that writes 'O' to a descriptor or, if there is none, gathers it; 'E' to standard error.
  */
 struct output {
@@ -178,10 +162,10 @@ static int output_write(void *ctx, char type, const void *data, size_t len)
     struct output *out = ctx;
 
     if (type == 'E')
-        return write_all(STDERR_FILENO, data, len);
+        return files_write_all(STDERR_FILENO, data, len);
     if (out->fd < 0)
         buf_add(&out->gathered, data, len);
-    else if (write_all(out->fd, data, len) != 0)
+    else if (files_write_all(out->fd, data, len) != 0)
         out->failed = true;
     return out->failed ? -1 : 0;
 }
@@ -249,16 +233,16 @@ static void set_echo(bool on)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
 }
 
-static int read_password(char line[PASSWORD_LINE_MAX])
+static int read_secret(const char *prompt, char line[SECRET_LINE_MAX])
 {
     bool terminal = isatty(STDIN_FILENO);
     char *got;
 
     if (terminal) {
-        fputs("Password: ", stderr);
+        fputs(prompt, stderr);
         set_echo(false);
     }
-    got = fgets(line, PASSWORD_LINE_MAX, stdin);
+    got = fgets(line, SECRET_LINE_MAX, stdin);
     if (terminal) {
         set_echo(true);
         fputc('\n', stderr);
@@ -272,15 +256,33 @@ static int read_password(char line[PASSWORD_LINE_MAX])
 static int run_organiser(const struct config *config, const struct command_line *line)
 {
     struct output out = {.fd = STDOUT_FILENO};
-    char password[PASSWORD_LINE_MAX];
+    char password[SECRET_LINE_MAX];
     int status;
 
     if (strcmp(line->words[1], "add") != 0 && strcmp(line->words[1], "passwd") != 0)
         log_fatal(2, "it is `petition organiser add NAME` or `petition organiser passwd NAME`");
-    if (read_password(password) != 0)
+    if (read_secret("Password: ", password) != 0)
         log_fatal(1, "no password on standard input");
     status = run_with(config, line, password, &out);
     sodium_memzero(password, sizeof password);
+    return status;
+}
+
+/* `-`: the code stands on standard input, where no list of processes shows it. */
+static int run_withdraw(const struct config *config, const struct command_line *line)
+{
+    struct command_line with_code = *line;
+    struct output out = {.fd = STDOUT_FILENO};
+    char code[SECRET_LINE_MAX];
+    int status;
+
+    if (strcmp(line->words[1], "-") == 0) {
+        if (read_secret("Withdrawal code: ", code) != 0)
+            log_fatal(1, "no code on standard input");
+        with_code.words[1] = code;
+    }
+    status = run_with(config, &with_code, "", &out);
+    sodium_memzero(code, sizeof code);
     return status;
 }
 
@@ -296,7 +298,7 @@ static int copy_file(const char *from, const char *to)
     if (in >= 0)
         out = open(draft.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     while (out >= 0 && (got = read(in, chunk, sizeof chunk)) > 0)
-        if (write_all(out, chunk, (size_t)got) != 0)
+        if (files_write_all(out, chunk, (size_t)got) != 0)
             break;
     if (out >= 0 && got == 0 && fsync(out) == 0)
         result = rename(draft.data, to);
@@ -405,7 +407,7 @@ static int run_open(const struct config *config, const struct command_line *line
     else if (export_open_records(&csv, lines.data, secret, &err) != 0)
         fprintf(stderr, "petition: %s: %s\n", line->words[1], err.data);
     else
-        status = write_all(STDOUT_FILENO, csv.data, csv.len) == 0 ? 0 : 1;
+        status = files_write_all(STDOUT_FILENO, csv.data, csv.len) == 0 ? 0 : 1;
     sodium_memzero(secret, sizeof secret);
     buf_wipe(&csv);
     buf_release(&lines);
@@ -438,7 +440,7 @@ static const struct command {
     {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
     {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
     {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
-    {"open", 2, false, run_open},          {"withdraw", 2, true, run_plain},
+    {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
     {"version", 1, false, run_version},    {"help", 1, false, run_help},
 };
 
@@ -466,6 +468,7 @@ static void set_up_process(void)
     const struct rlimit none = {0, 0};
 
     setrlimit(RLIMIT_CORE, &none);
+    signal(SIGXFSZ, SIG_IGN); /* a full file is an error of write(2) */
     umask(0077);
     setenv("TZ", "UTC", 1);
     tzset();

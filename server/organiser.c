@@ -16,6 +16,9 @@
 #define ARGON2_MEMORY_BYTES (64u * 1024 * 1024)
 #define ARGON2_PASSES       3
 
+/* Whoever runs commands on the server, in the audit trail. No organiser can have this name. */
+static const char operator_name[] = "operator";
+
 /* 64 MiB at a time is enough. */
 static pthread_mutex_t one_hash = PTHREAD_MUTEX_INITIALIZER;
 
@@ -31,7 +34,7 @@ struct account_job {
 
 static int audit(struct db *db, const char *act, const char *detail)
 {
-    struct audit_act a = {time(NULL), "operator", act, detail};
+    struct audit_act a = {time(NULL), operator_name, act, detail};
 
     return db_audit(db, &a);
 }
@@ -57,7 +60,8 @@ static bool is_name(const char *name)
 {
     size_t len = strlen(name);
 
-    if (len == 0 || len > ORGANISER_NAME_MAX || !input_is_utf8(name, len))
+    if (len == 0 || len > ORGANISER_NAME_MAX || !input_is_utf8(name, len) ||
+        strcmp(name, operator_name) == 0)
         return false;
     for (; *name; name++)
         if ((unsigned char)*name <= ' ' || *name == 0x7f)
@@ -113,8 +117,8 @@ int organiser_add(struct writer *writer, const char *name, const char *password,
     struct account_job j = {.job = {.apply = apply_add}, .name = name, .password_hash = hash};
 
     if (!is_name(name)) {
-        buf_printf(err, "an organiser's name has 1 to %d characters and no spaces",
-                   ORGANISER_NAME_MAX);
+        buf_printf(err, "an organiser's name has 1 to %d characters, no spaces, and is not \"%s\"",
+                   ORGANISER_NAME_MAX, operator_name);
         return -1;
     }
     if (hash_password(hash, password, err) != 0)
@@ -167,7 +171,7 @@ static int apply_delivery(struct job *job, struct db *db)
 {
     struct account_job *j = (struct account_job *)job;
     char detail[32];
-    int result = db_delivery_add(db, "operator", time(NULL), &j->id);
+    int result = db_delivery_add(db, operator_name, time(NULL), &j->id);
 
     snprintf(detail, sizeof detail, "%" PRId64, j->id);
     return result == DB_OK ? audit(db, "delivery.start", detail) : result;

@@ -29,9 +29,8 @@ struct act {
     const struct organiser_api *api;
     struct http_request *request;
     uint8_t token_hash[HASH_LEN];
-    int status; /* 200, 401 or 404 */
-    int64_t id; /* of the delivery */
-    int addressee;
+    int status;            /* 200, 401 or 404 */
+    int64_t id, addressee; /* of the delivery, of the bundle; 0: none */
     struct delivery_row row;
     struct bundle_row bundles[ADDRESSEE_COUNT];
     size_t bundle_count;
@@ -44,7 +43,7 @@ static int write_audit(struct act *act, struct db *db)
     char detail[48] = "";
 
     if (act->addressee)
-        snprintf(detail, sizeof detail, "%" PRId64 "/%d", act->id, act->addressee);
+        snprintf(detail, sizeof detail, "%" PRId64 "/%" PRId64, act->id, act->addressee);
     else if (act->id)
         snprintf(detail, sizeof detail, "%" PRId64, act->id);
     a.detail = detail;
@@ -129,7 +128,7 @@ static void start(struct http_request *rq, const struct organiser_api *api,
     buf_init(&act->who, BUF_UNLIMITED);
     buf_init(&act->text, BUF_UNLIMITED);
     act->id = strtoll(http_param(rq, 0), NULL, 10);
-    act->addressee = (int)strtol(http_param(rq, 1), NULL, 10);
+    act->addressee = strtoll(http_param(rq, 1), NULL, 10);
     http_attach(rq, act, release_act);
     http_park(rq, on_written, act);
     writer_submit(api->writer, &act->job);
@@ -153,14 +152,19 @@ static void answer_post_delivery(struct act *act)
     http_reply_json(act->request, 202, &act->text);
 }
 
+/* Reads the delivery and, if it is done, its bundles: before, and of one that failed, there are
+ * none to be had. */
 static int apply_get_delivery(struct act *act, struct db *db)
 {
     int result = db_delivery_get(db, act->id, &act->row);
 
-    if (result == DB_NO_ROW)
+    act->bundle_count = 0;
+    if (result == DB_NO_ROW) {
         act->status = 404;
-    if (result != DB_OK)
-        return result == DB_NO_ROW ? DB_OK : result;
+        return DB_OK;
+    }
+    if (result != DB_OK || act->row.state != DELIVERY_DONE)
+        return result;
     act->bundle_count = ADDRESSEE_COUNT;
     return db_bundles(db, act->id, act->bundles, &act->bundle_count);
 }
@@ -199,13 +203,10 @@ static void answer_get_delivery(struct act *act)
     http_reply_json(act->request, 200, &act->text);
 }
 
-/* A bundle exists for the outside once its row does, and its file is whole by then. */
 static int apply_get_bundle(struct act *act, struct db *db)
 {
-    int result;
+    int result = apply_get_delivery(act, db);
 
-    act->bundle_count = ADDRESSEE_COUNT;
-    result = db_bundles(db, act->id, act->bundles, &act->bundle_count);
     act->status = 404;
     for (size_t i = 0; result == DB_OK && i < act->bundle_count; i++)
         if (act->bundles[i].addressee == act->addressee)
@@ -217,7 +218,7 @@ static void answer_get_bundle(struct act *act)
 {
     struct buf name;
 
-    delivery_bundle_path(&act->text, act->api->delivery_config, act->id, act->addressee);
+    delivery_bundle_path(&act->text, act->api->delivery_config, act->id, (int)act->addressee);
     buf_init(&name, BUF_UNLIMITED);
     buf_adds(&name, strrchr(act->text.data, '/') + 1);
     http_reply_file(act->request, act->text.data, "application/zip", name.data);

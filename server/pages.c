@@ -109,7 +109,8 @@ static void add_petition(struct buf *out, const struct pages_config *config)
     buf_printf(out, "},\"goal\":%d,\"state\":\"%s\",\"languages\":[\"km\",\"en\",\"fr\"]",
                PETITION_GOAL, view->open ? "open" : "paused");
     buf_adds(out, ",\"organiser\":");
-    buf_json(out, view->organiser_name);
+    buf_json(out, *view->organiser_name ? view->organiser_name
+                                        : content_text(view->content, LANG_EN, "page.organisers"));
     buf_adds(out, ",\"origin\":");
     buf_json(out, config->origin);
     buf_printf(out, ",\"minisign_key\":\"%s\"}", view->minisign_key);

@@ -26,11 +26,11 @@ struct publisher {
     day_number published_day;   /* the thread's: UTC */
 };
 
-static int64_t monotonic_s(void)
+static int64_t system_now_s(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return now.tv_sec;
 }
 
@@ -59,9 +59,8 @@ static int by_falling_number(const void *a, const void *b)
     return strcmp(x->key, y->key);
 }
 
-int publication_collect(struct publication *p, struct db *db, uint32_t count_step)
+static int collect_at(struct publication *p, struct db *db, uint32_t count_step, int64_t now_s)
 {
-    int64_t now_s = time(NULL);
     /* With exact figures today is shown, too; otherwise completed days only. */
     day_number before = day_of(now_s) + (count_step == 1);
     struct table *tables[] = {&p->by_country, &p->by_day, &p->by_tier};
@@ -89,10 +88,15 @@ int publication_collect(struct publication *p, struct db *db, uint32_t count_ste
     return result;
 }
 
+int publication_collect(struct publication *p, struct db *db, uint32_t count_step)
+{
+    return collect_at(p, db, count_step, system_now_s(CLOCK_REALTIME));
+}
+
 struct collecting {
     struct job job;
     struct publication publication;
-    uint32_t count_step;
+    const struct publisher_config *config;
 };
 
 static int collect(struct job *job, struct db *db)
@@ -100,7 +104,7 @@ static int collect(struct job *job, struct db *db)
     struct collecting *c = (struct collecting *)job;
 
     publication_release(&c->publication); /* of an attempt before */
-    return publication_collect(&c->publication, db, c->count_step);
+    return collect_at(&c->publication, db, c->config->count_step, c->config->now_s(CLOCK_REALTIME));
 }
 
 /* ---- publishing */
@@ -113,7 +117,7 @@ static void put_in_place(struct publisher *p, struct publication *publication)
         return;
     }
     p->config.render(p->config.ctx, publication);
-    p->published_at_s = monotonic_s();
+    p->published_at_s = p->config.now_s(CLOCK_MONOTONIC);
     p->published_day = day_of(publication->at_s);
     pthread_mutex_lock(&p->lock);
     p->current = *publication;
@@ -124,8 +128,7 @@ static void put_in_place(struct publisher *p, struct publication *publication)
 
 static int publish(struct publisher *p)
 {
-    struct collecting c = {.job = {.apply = collect, .last = true},
-                           .count_step = p->config.count_step};
+    struct collecting c = {.job = {.apply = collect, .last = true}, .config = &p->config};
 
     if (writer_run(p->config.writer, &c.job) != JOB_COMMITTED) {
         publication_release(&c.publication);
@@ -138,9 +141,10 @@ static int publish(struct publisher *p)
 static bool is_due(struct publisher *p)
 {
     int64_t new_entries = writer_log_size(p->config.writer) - p->current.log_size;
+    int64_t since_s = p->config.now_s(CLOCK_MONOTONIC) - p->published_at_s;
 
-    return day_of(time(NULL)) != p->published_day ||
-           figures_publication_due(&p->config.rule, monotonic_s() - p->published_at_s, new_entries);
+    return day_of(p->config.now_s(CLOCK_REALTIME)) != p->published_day ||
+           figures_publication_due(&p->config.rule, since_s, new_entries);
 }
 
 /* Waits a second, or until something is handed over. False when closing. */
@@ -187,6 +191,8 @@ struct publisher *publisher_open(const struct publisher_config *config)
     pthread_condattr_t monotonic;
 
     p->config = *config;
+    if (!p->config.now_s)
+        p->config.now_s = system_now_s;
     pthread_mutex_init(&p->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

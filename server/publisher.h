@@ -21,6 +21,7 @@ struct publisher_config {
     /* Renders and puts in place. Publisher's thread (the first time: the caller of open). */
     void (*render)(void *ctx, const struct publication *p);
     void *ctx;
+    int64_t (*now_s)(clockid_t clock); /* NULL: the system's clocks; a test passes its own */
 };
 
 /* Publishes once, then starts the thread. NULL if the database fails. */

@@ -46,6 +46,7 @@ static void forget(struct recent *r, uint32_t at)
     while (*link != at)
         link = &r->places[*link].next;
     *link = r->places[at].next;
+    r->places[at].used = false;
 }
 
 void recent_add(struct recent *r, const uint8_t key[RECENT_KEY_LEN], int64_t index)
@@ -61,6 +62,15 @@ void recent_add(struct recent *r, const uint8_t key[RECENT_KEY_LEN], int64_t ind
     place->next = r->buckets[bucket];
     r->buckets[bucket] = r->at;
     r->at = (r->at + 1) % RECENT_COUNT;
+}
+
+void recent_take_back(struct recent *r, size_t count)
+{
+    for (size_t i = 0; i < count && i < RECENT_COUNT; i++) {
+        r->at = (r->at + RECENT_COUNT - 1) % RECENT_COUNT;
+        if (r->places[r->at].used)
+            forget(r, r->at);
+    }
 }
 
 int64_t recent_find(const struct recent *r, const uint8_t key[RECENT_KEY_LEN])

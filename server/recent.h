@@ -19,8 +19,9 @@ void recent_free(struct recent *r);
 
 /* Remembers the index under the key; the oldest of RECENT_COUNT is forgotten. */
 void recent_add(struct recent *r, const uint8_t key[RECENT_KEY_LEN], int64_t index);
-/* The newest index under the key, or -1. What it says may be of a transaction that was rolled back:
- * the caller checks it against the database. */
+/* Forgets the last `count` that were added: their transaction was rolled back. */
+void recent_take_back(struct recent *r, size_t count);
+/* The newest index under the key, or -1. */
 int64_t recent_find(const struct recent *r, const uint8_t key[RECENT_KEY_LEN]);
 
 #endif

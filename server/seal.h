@@ -13,12 +13,12 @@
 #include "buf.h"
 #include "entry.h"
 
-#define SEAL_KEY_LEN 32
+#define SEAL_KEY_LEN        32
 #define ORGANISER_KEY_LABEL "petition-organiser-secret-key/v1" /* of its key file (files.h) */
-#define SEAL_PADDED_SHORT 384
-#define SEAL_PADDED_LONG 1408
-#define SEAL_OVERHEAD 52 /* epk, n, MAC */
-#define SEALED_MAX (SEAL_PADDED_LONG + SEAL_OVERHEAD)
+#define SEAL_PADDED_SHORT   384
+#define SEAL_PADDED_LONG    1408
+#define SEAL_OVERHEAD       52 /* epk, n, MAC */
+#define SEALED_MAX          (SEAL_PADDED_LONG + SEAL_OVERHEAD)
 
 /* One ephemeral key pair and its counter. In guarded memory; one thread. */
 struct seal_batch;

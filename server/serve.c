@@ -28,6 +28,7 @@ struct server {
     struct withdrawing_config withdrawing;
     struct organiser_api api;
     struct buf style_src;
+    bool started; /* the port is open */
 };
 
 /* ---- routes */
@@ -124,7 +125,7 @@ static int start_engines(struct server *s, struct buf *err)
 
 static void stop(struct server *s)
 {
-    if (s->http && s->publisher && s->control)
+    if (s->started)
         http_drain(s->http);
     atomic_store(&s->commands.stopping, true);
     if (s->control)
@@ -146,7 +147,6 @@ static void block_signals(sigset_t *set)
     sigaddset(set, SIGINT);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a full file is an error of write(2) */
 }
 
 static void wait_for_signal(const sigset_t *set)
@@ -178,10 +178,11 @@ int serve(const struct config *config)
     buf_init(&s.style_src, BUF_UNLIMITED);
     buf_init(&err, BUF_UNLIMITED);
     block_signals(&set);
-    if (service_open(&s.service, config, &err) != 0 || open_http(&s, routes, &err, &usage) != 0 ||
-        start_engines(&s, &err) != 0)
+    if (service_open(&s.service, config, SERVICE_SERVE, &err) != 0 ||
+        open_http(&s, routes, &err, &usage) != 0 || start_engines(&s, &err) != 0 ||
+        http_start(s.http, &err) != 0)
         goto out;
-    http_start(s.http);
+    s.started = true;
     announce(config);
     wait_for_signal(&set);
     status = 0;

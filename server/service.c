@@ -168,20 +168,35 @@ static void fill_view(struct service *s)
     };
 }
 
-/* Signing and the writer take the database over. */
-static void start_writer(struct service *s, struct db *db, const uint8_t genesis[HASH_LEN])
+/* What only serving needs: the pepper, the key of this boot, texts that are in the log. */
+static int open_for_serving(struct service *s, struct db *db, struct buf *err)
+{
+    if (open_pepper(s, err) != 0 || bring_texts_up_to_date(s, db, err) != 0)
+        return -1;
+    s->runkey = runkey_open(s->config->data_dir, err);
+    return s->runkey ? 0 : -1;
+}
+
+static void start_signing(struct service *s, const struct db *db, const uint8_t genesis[HASH_LEN])
 {
     struct signing_config config = {.view = &s->view,
                                     .identity = s->identity,
                                     .runkey = s->runkey,
                                     .text_index = db_text_index(db),
                                     .accept_unconfirmed = s->config->accept_unconfirmed};
-    struct writer_hooks hooks;
 
     memcpy(config.genesis, genesis, HASH_LEN);
     memcpy(config.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     s->signing = signing_new(&config);
-    hooks = signing_hooks(s->signing);
+}
+
+/* The writer takes the database over. */
+static void start_writer(struct service *s, struct db *db)
+{
+    struct writer_hooks hooks = {0};
+
+    if (s->signing)
+        hooks = signing_hooks(s->signing);
     s->writer = writer_open(db, s->config->queue_limit, &hooks);
 }
 
@@ -203,7 +218,8 @@ static int lock(struct service *s, struct buf *err)
     return complain(err, dir, strerror(errno));
 }
 
-int service_open(struct service *s, const struct config *config, struct buf *err)
+int service_open(struct service *s, const struct config *config, enum service_use use,
+                 struct buf *err)
 {
     uint8_t genesis[HASH_LEN];
     struct db *db = NULL;
@@ -217,15 +233,16 @@ int service_open(struct service *s, const struct config *config, struct buf *err
         goto fail;
     result = -1;
     s->content = content_open(config->public_dir, err);
-    if (!s->content || open_pepper(s, err) != 0 || open_minisign(s, err) != 0)
+    if (!s->content || open_minisign(s, err) != 0)
         goto fail;
-    s->runkey = runkey_open(config->data_dir, err);
-    db = s->runkey ? db_open(s->database, DB_WRITER, err) : NULL;
+    db = db_open(s->database, DB_WRITER, err);
     if (!db || read_opening(s, db, err, genesis) != 0 || check_log_key(s, err) != 0 ||
-        bring_texts_up_to_date(s, db, err) != 0)
+        (use == SERVICE_SERVE && open_for_serving(s, db, err) != 0))
         goto fail;
     fill_view(s);
-    start_writer(s, db, genesis);
+    if (use == SERVICE_SERVE)
+        start_signing(s, db, genesis);
+    start_writer(s, db);
     return 0;
 fail:
     db_close(db);

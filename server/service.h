@@ -1,10 +1,10 @@
 /*
  * service: what `serve` and the commands both need of a data directory, opened and checked.
  *
- * Opening takes the directory's lock, checks keys against entry 0, appends a `text` entry if the
- * texts have changed, and starts the writer. It fails closed: whatever is missing or does not
- * belong here is named in one line. A struct service is the composition, not a world: modules get
- * the parts they need, never the whole.
+ * Opening takes the directory's lock, checks keys against entry 0 and starts the writer; for
+ * serving it also appends a `text` entry if the texts have changed, and gets signing ready. It
+ * fails closed: whatever is missing or does not belong here is named in one line. A struct service
+ * is the composition, not a world: modules get the parts they need, never the whole.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -31,10 +31,13 @@ struct service {
     struct delivery *delivery; /* once started */
 };
 
+/* Serving needs the pepper and brings the log's texts up to date; a command does neither. */
+enum service_use { SERVICE_SERVE, SERVICE_COMMAND };
+
 /* 0; or -1 with a line in err, and nothing left open. SERVICE_LOCKED: another process has it. */
 #define SERVICE_LOCKED 1
-int service_open(struct service *s, const struct config *config, struct buf *err)
-    __attribute__((warn_unused_result));
+int service_open(struct service *s, const struct config *config, enum service_use use,
+                 struct buf *err) __attribute__((warn_unused_result));
 /* Starts the deliveries' thread; publisher may be NULL. */
 void service_start_deliveries(struct service *s, struct publisher *publisher);
 /* Stops what runs, in order: deliveries, writer; closes the rest. */

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int fail(struct buf *err, const char *path)
@@ -27,32 +28,56 @@ static int kept(int result)
     return result == 0 || errno == EEXIST ? 0 : -1;
 }
 
-static int make_random_key(const char *path, const char *label)
+/* A key that is there already must carry this origin. */
+static int make_log_key(const char *path, const char *origin, struct buf *err)
+{
+    char name[NOTE_NAME_MAX + 1];
+    const char *why;
+
+    if (kept(note_key_create(path, origin)) != 0)
+        return fail(err, path);
+    if (note_key_name(path, name, &why) != 0) {
+        buf_printf(err, "%s %s", path, why);
+        return -1;
+    }
+    if (strcmp(name, origin) != 0) {
+        buf_printf(err, "%s is the key of another origin, \"%s\": remove it, or use that origin",
+                   path, name);
+        return -1;
+    }
+    return 0;
+}
+
+static int make_minisign_key(const char *path, struct buf *err)
+{
+    return kept(minisign_create(path)) == 0 ? 0 : fail(err, path);
+}
+
+static int make_pepper(const char *path, struct buf *err)
 {
     uint8_t key[PEPPER_LEN];
     int result;
 
     randombytes_buf(key, sizeof key);
-    result = kept(files_create_key(path, label, key, sizeof key));
+    result = kept(files_create_key(path, PEPPER_KEY_LABEL, key, sizeof key));
     sodium_memzero(key, sizeof key);
-    return result;
+    return result == 0 ? 0 : fail(err, path);
 }
 
 /* The organisers' pair: the secret half goes to its file, the public one into entry 0. */
-static int make_organiser_key(const char *path, uint8_t public_key[SEAL_KEY_LEN])
+static int make_organiser_key(const char *path, uint8_t public_key[SEAL_KEY_LEN], struct buf *err)
 {
     uint8_t secret[SEAL_KEY_LEN];
     const char *why;
-    int result;
+    int result = -1;
 
     seal_key_pair(public_key, secret);
-    result = kept(files_create_key(path, ORGANISER_KEY_LABEL, secret, sizeof secret));
-    if (result == 0 &&
-        (files_read_key(path, ORGANISER_KEY_LABEL, secret, sizeof secret, &why) != 0 ||
-         seal_public_key(public_key, secret) != 0)) {
-        errno = EINVAL;
-        result = -1;
-    }
+    if (kept(files_create_key(path, ORGANISER_KEY_LABEL, secret, sizeof secret)) != 0)
+        fail(err, path);
+    else if (files_read_key(path, ORGANISER_KEY_LABEL, secret, sizeof secret, &why) != 0)
+        buf_printf(err, "%s %s", path, why);
+    else
+        result = seal_public_key(public_key, secret);
     sodium_memzero(secret, sizeof secret);
     return result;
 }
@@ -64,15 +89,8 @@ static int make_keys(const char *dir, const char *origin, uint8_t seal_key[SEAL_
     char *pepper = files_join(dir, "pepper.key"), *organiser = files_join(dir, "organiser.key");
     int result = -1;
 
-    if (kept(note_key_create(log, origin)) != 0)
-        fail(err, log);
-    else if (kept(minisign_create(minisign)) != 0)
-        fail(err, minisign);
-    else if (make_random_key(pepper, PEPPER_KEY_LABEL) != 0)
-        fail(err, pepper);
-    else if (make_organiser_key(organiser, seal_key) != 0)
-        fail(err, organiser);
-    else
+    if (make_log_key(log, origin, err) == 0 && make_minisign_key(minisign, err) == 0 &&
+        make_pepper(pepper, err) == 0 && make_organiser_key(organiser, seal_key, err) == 0)
         result = 0;
     free(log);
     free(minisign);
@@ -94,6 +112,19 @@ static int start_log(struct db *db, const struct buf *entry, uint32_t count_step
     return result == DB_OK ? db_commit(db) : result;
 }
 
+/* Closing the draft must have moved everything into the one file that is renamed. */
+static bool has_wal(const char *database)
+{
+    struct buf wal;
+    bool found;
+
+    buf_init(&wal, BUF_UNLIMITED);
+    buf_printf(&wal, "%s-wal", database);
+    found = access(wal.data, F_OK) == 0;
+    buf_release(&wal);
+    return found;
+}
+
 static int make_database(const char *dir, const struct buf *entry, uint32_t count_step,
                          struct buf *err)
 {
@@ -109,9 +140,10 @@ static int make_database(const char *dir, const struct buf *entry, uint32_t coun
         goto out;
     result = start_log(db, entry, count_step);
     db_close(db);
-    if (result != 0)
+    if (result != 0 || has_wal(draft)) {
         buf_printf(err, "%s cannot be written", draft);
-    else if (files_sync(draft) != 0 || rename(draft, path) != 0 || files_sync_dir(dir) != 0)
+        result = -1;
+    } else if (files_sync(draft) != 0 || rename(draft, path) != 0 || files_sync_dir(dir) != 0)
         result = fail(err, path);
 out:
     free(path);
@@ -176,7 +208,7 @@ int setup_run(const struct setup *setup, struct buf *err)
     if (!note_is_name(origin))
         buf_printf(err, "\"%.60s\" cannot be an origin: printable ASCII without spaces or +",
                    origin);
-    else if (files_make_dir(dir) != 0)
+    else if (files_make_dir(dir) != 0 || chmod(dir, 0700) != 0)
         fail(err, dir);
     else if ((lock = files_lock_dir(dir)) < 0)
         buf_printf(err, "%s is in use by another process", dir);

@@ -9,17 +9,14 @@
  */
 #include "sign.h"
 
-#include "input.h"
+#include "form.h"
 #include "log.h"
 #include "recent.h"
 
 #include <inttypes.h>
 #include <sodium.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
-
-#define NAME_MAX_CODE_POINTS 200
 
 struct signing {
     struct signing_config config;
@@ -27,19 +24,7 @@ struct signing {
     struct publisher *publisher;
     struct seal_batch *seals; /* the writer's */
     struct recent *recent;    /* the writer's */
-};
-
-/* A validated form. */
-struct sign_form {
-    struct buf name, contact; /* as typed, cleaned and trimmed */
-    char country[3];
-    enum visibility visibility;
-    bool updates;
-    enum lang lang;
-    uint8_t seed[SEED_LEN];
-    struct contact canonical;
-    enum field_reason errors[FIELD__COUNT];
-    struct buf unknown; /* JSON: names of members that are none of ours, as `"name":"unknown",…` */
+    size_t added;             /* the writer's: to recent, in this attempt */
 };
 
 struct submitting {
@@ -48,7 +33,7 @@ struct submitting {
     struct http_request *request;
     bool api;
     struct input input;
-    struct sign_form form;
+    struct form form;
     uint8_t tag[TAG_LEN];
     uint8_t w[HASH_LEN];
     uint8_t opening[OPENING_LEN];
@@ -81,15 +66,19 @@ static int attempt_begin(void *ctx)
 {
     struct signing *s = ctx;
 
+    s->added = 0;
     if (seal_batch_begin(s->seals) == 0)
         return DB_OK;
     log_error("the organisers' key cannot be used");
     return DB_BROKEN;
 }
 
-static void attempt_end(void *ctx)
+static void attempt_end(void *ctx, bool committed)
 {
     struct signing *s = ctx;
+
+    if (!committed)
+        recent_take_back(s->recent, s->added);
 
     seal_batch_end(s->seals);
 }
@@ -103,180 +92,6 @@ void signing_attach(struct signing *s, struct writer *writer, struct publisher *
 {
     s->writer = writer;
     s->publisher = publisher;
-}
-
-/* ---- validating */
-
-/* A member as a string: NULL if it is absent, or wrong (and then the error is set). */
-static const char *text_of(struct submitting *s, enum sign_field field)
-{
-    bool again;
-    const struct input_member *m = input_find(&s->input, sign_field_names[field], &again);
-
-    if (again)
-        s->form.errors[field] = FIELD_DUPLICATE;
-    else if (m && m->type != INPUT_STRING)
-        s->form.errors[field] = FIELD_WRONG_TYPE;
-    else if (m)
-        return m->string;
-    return NULL;
-}
-
-static void set_error(struct submitting *s, enum sign_field field, enum field_reason reason)
-{
-    if (s->form.errors[field] == FIELD_OK)
-        s->form.errors[field] = reason;
-}
-
-static void check_name(struct submitting *s)
-{
-    const char *typed = text_of(s, FIELD_NAME);
-    struct buf *name = &s->form.name;
-
-    if (typed)
-        input_clean_line(name, typed);
-    if (name->len == 0)
-        set_error(s, FIELD_NAME, FIELD_MISSING);
-    else if (input_code_points(name->data) > NAME_MAX_CODE_POINTS)
-        set_error(s, FIELD_NAME, FIELD_TOO_LONG);
-    else if (strstr(name->data, "://") || strcasestr(name->data, "www."))
-        set_error(s, FIELD_NAME, FIELD_URL);
-}
-
-static void check_country(struct submitting *s)
-{
-    const char *typed = text_of(s, FIELD_COUNTRY);
-
-    if (!typed || !*typed) {
-        set_error(s, FIELD_COUNTRY, FIELD_MISSING);
-        return;
-    }
-    if (strlen(typed) != 2 || !content_is_country(s->signing->config.view->content, typed)) {
-        set_error(s, FIELD_COUNTRY, FIELD_INVALID);
-        return;
-    }
-    memcpy(s->form.country, typed, sizeof s->form.country);
-}
-
-static void check_contact(struct submitting *s)
-{
-    static const enum field_reason reasons[] = {
-        [CONTACT_OK] = FIELD_OK,
-        [CONTACT_MISSING] = FIELD_MISSING,
-        [CONTACT_TOO_LONG] = FIELD_TOO_LONG,
-        [CONTACT_UNRECOGNISED] = FIELD_UNRECOGNISED,
-        [CONTACT_BAD_EMAIL] = FIELD_BAD_EMAIL,
-        [CONTACT_BAD_PHONE] = FIELD_BAD_PHONE,
-    };
-    const char *typed = text_of(s, FIELD_CONTACT);
-    enum field_reason reason;
-
-    if (typed)
-        input_clean_line(&s->form.contact, typed);
-    reason = reasons[identity_contact(s->signing->config.identity, &s->form.canonical,
-                                      s->form.contact.data, s->form.country)];
-    if (reason == FIELD_OK && s->form.canonical.kind == 'p' &&
-        !s->signing->config.accept_unconfirmed)
-        reason = FIELD_UNCONFIRMED;
-    if (reason != FIELD_OK)
-        set_error(s, FIELD_CONTACT, reason);
-}
-
-static void check_visibility(struct submitting *s)
-{
-    const char *typed = text_of(s, FIELD_VISIBILITY);
-
-    if (!typed || !*typed)
-        return; /* private */
-    for (int v = 0; v < VISIBILITY__MAX; v++) {
-        if (strcmp(typed, visibility_names[v]) == 0) {
-            s->form.visibility = (enum visibility)v;
-            return;
-        }
-    }
-    set_error(s, FIELD_VISIBILITY, FIELD_INVALID);
-}
-
-/* A form has 1, on, yes, true for yes; JSON has a boolean. */
-static void check_updates(struct submitting *s)
-{
-    static const char *const yes[] = {"1", "on", "yes", "true"};
-    static const char *const no[] = {"", "0", "off", "no", "false"};
-    bool again;
-    const struct input_member *m = input_find(&s->input, "updates", &again);
-    const char *typed;
-
-    if (s->api && m && m->type == INPUT_BOOL && !again) {
-        s->form.updates = m->truth;
-        return;
-    }
-    if (s->api && m && !again) {
-        set_error(s, FIELD_UPDATES, FIELD_WRONG_TYPE);
-        return;
-    }
-    typed = text_of(s, FIELD_UPDATES);
-    for (size_t i = 0; typed && i < sizeof yes / sizeof *yes; i++)
-        s->form.updates |= strcasecmp(typed, yes[i]) == 0;
-    for (size_t i = 0; typed && !s->form.updates && i < sizeof no / sizeof *no; i++)
-        if (strcasecmp(typed, no[i]) == 0)
-            return;
-    if (typed && !s->form.updates)
-        set_error(s, FIELD_UPDATES, FIELD_INVALID);
-}
-
-static void check_seed(struct submitting *s)
-{
-    const char *typed = text_of(s, FIELD_SEED);
-
-    if (!typed || !*typed)
-        randombytes_buf(s->form.seed, SEED_LEN);
-    else if (base64_decode(s->form.seed, SEED_LEN, typed) != 0)
-        set_error(s, FIELD_SEED, FIELD_INVALID);
-}
-
-/* The API says its language; a form's is in its address. */
-static void check_lang(struct submitting *s)
-{
-    const char *typed = s->api ? text_of(s, FIELD_LANG) : http_lang(s->request);
-    int lang = typed ? lang_of(typed) : LANG_EN;
-
-    if (lang < 0)
-        set_error(s, FIELD_LANG, FIELD_INVALID);
-    else
-        s->form.lang = (enum lang)lang;
-}
-
-/* JSON is strict about names; a form may carry fields of extensions and password managers. */
-static void check_unknown(struct submitting *s)
-{
-    for (size_t i = 0; s->api && i < s->input.count; i++) {
-        const char *name = s->input.members[i].name;
-        bool known = strcmp(name, "pow") == 0;
-
-        for (int field = 0; field < FIELD__COUNT && !known; field++)
-            known = strcmp(name, sign_field_names[field]) == 0;
-        if (known)
-            continue;
-        buf_json(&s->form.unknown, name);
-        buf_printf(&s->form.unknown, ":\"%s\",", field_reason_names[FIELD_UNKNOWN]);
-    }
-}
-
-/* Every problem at once; true if there is none. */
-static bool validate(struct submitting *s)
-{
-    check_name(s);
-    check_country(s); /* before the contact: a local phone number is of the country */
-    check_contact(s);
-    check_visibility(s);
-    check_updates(s);
-    check_seed(s);
-    check_lang(s);
-    check_unknown(s);
-    for (int field = 0; field < FIELD__COUNT; field++)
-        if (s->form.errors[field] != FIELD_OK)
-            return false;
-    return s->form.unknown.len == 0;
 }
 
 /* ---- committing to it */
@@ -341,7 +156,6 @@ static bool prepare(struct submitting *s)
 static int find_retry(struct submitting *s, struct db *db)
 {
     int64_t index = recent_find(s->signing->recent, s->recent_key);
-    uint8_t w[HASH_LEN];
     struct buf body;
     bool live = false;
     int result;
@@ -353,9 +167,6 @@ static int find_retry(struct submitting *s, struct db *db)
         return result < 0 ? result : DB_NO_ROW;
     buf_init(&body, BUF_UNLIMITED);
     result = db_log_entry(db, index, &body);
-    if (result == DB_OK &&
-        (entry_sign_w(w, body.data, body.len) != 0 || memcmp(w, s->w, HASH_LEN) != 0))
-        result = DB_NO_ROW; /* the place is of a transaction that was rolled back */
     if (result == DB_OK) {
         s->index = index;
         entry_leaf_hash(s->leaf, body.data, body.len);
@@ -388,6 +199,7 @@ static int apply(struct job *job, struct db *db)
     if (result == DB_OK) {
         entry_leaf_hash(s->leaf, s->entry.data, s->entry.len);
         recent_add(s->signing->recent, s->recent_key, s->index);
+        s->signing->added++;
     }
     return result;
 }
@@ -518,9 +330,7 @@ static void release_submitting(void *data)
     struct submitting *s = data;
 
     input_release(&s->input);
-    buf_wipe(&s->form.name);
-    buf_wipe(&s->form.contact);
-    buf_release(&s->form.unknown);
+    form_release(&s->form);
     buf_wipe(&s->record);
     buf_release(&s->entry);
     sodium_memzero(s, sizeof *s);
@@ -536,9 +346,9 @@ static struct submitting *new_submitting(struct signing *signing, struct http_re
     s->signing = signing;
     s->request = rq;
     s->api = api;
-    buf_init(&s->form.name, BUF_UNLIMITED);
-    buf_init(&s->form.contact, BUF_UNLIMITED);
-    buf_init(&s->form.unknown, BUF_UNLIMITED);
+    form_init(&s->form);
+    if (!api)
+        s->form.lang = (enum lang)lang_of(http_lang(rq));
     buf_init(&s->entry, BUF_UNLIMITED);
     buf_init(&s->record, SEAL_PADDED_LONG - 1);
     http_attach(rq, s, release_submitting);
@@ -547,6 +357,8 @@ static struct submitting *new_submitting(struct signing *signing, struct http_re
 
 static void handle(struct signing *signing, struct http_request *rq, bool api)
 {
+    const struct form_rules rules = {signing->config.view->content, signing->config.identity,
+                                     signing->config.accept_unconfirmed, api};
     struct submitting *s = new_submitting(signing, rq, api);
     size_t len;
     const char *body = http_body(rq, &len);
@@ -558,21 +370,24 @@ static void handle(struct signing *signing, struct http_request *rq, bool api)
         return;
     }
     if (!signing->config.view->open) {
-        check_lang(s);
         if (api)
             http_problem(rq, 403, "Signing is paused.", NULL);
         else
             reply_page(s, 403, NULL);
         return;
     }
-    if (!validate(s) || !prepare(s)) {
-        if (!buf_ok(&s->record))
-            set_error(s, FIELD_NAME, FIELD_TOO_LONG);
+    if (!form_validate(&s->form, &s->input, &rules)) {
         reply_invalid(s);
         return;
     }
     if (!writer_reserve(signing->writer)) {
         reply_busy(s);
+        return;
+    }
+    if (!prepare(s)) {
+        writer_cancel(signing->writer);
+        s->form.errors[FIELD_NAME] = FIELD_TOO_LONG;
+        reply_invalid(s);
         return;
     }
     http_park(rq, on_written, s);

@@ -18,6 +18,10 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+/* Places beyond the limit for threads that wait: the publisher, deliveries, commands. Visitors
+ * cannot take them, so a flood of submissions stops none of these. */
+#define INNER_PLACES 16
+
 #define CHECKPOINT_PAGES 4000         /* the WAL is moved to the database above this */
 #define TRUNCATE_PAGES   16000        /* and its file emptied above this */
 #define ERASURE_DELAY_S  5            /* erased columns leave the WAL this long after the commit */
@@ -33,7 +37,7 @@ struct writer {
     struct job *first, **end; /* under lock: the queue, in order of arrival */
     int places, limit;        /* under lock: places taken, at most limit */
     bool closing;             /* under lock */
-    struct job **batch;       /* the thread's: room for `limit` jobs */
+    struct job **batch;       /* the thread's: room for all places */
     int64_t erased_since_s;   /* the thread's: 0, or when the WAL began to hold erased columns */
     atomic_int_least64_t log_size;
 };
@@ -95,7 +99,7 @@ static enum job_result attempt(struct writer *w, size_t count, bool *broken)
     if (result != DB_OK)
         db_rollback(w->db);
     if (w->hooks.attempt_end)
-        w->hooks.attempt_end(w->hooks.ctx);
+        w->hooks.attempt_end(w->hooks.ctx, result == DB_OK);
     return result == DB_OK ? JOB_COMMITTED : JOB_FAILED;
 }
 
@@ -197,7 +201,7 @@ struct writer *writer_open(struct db *db, int queue_limit, const struct writer_h
     w->db = db;
     w->limit = queue_limit;
     w->end = &w->first;
-    w->batch = xcalloc((size_t)queue_limit, sizeof *w->batch);
+    w->batch = xcalloc((size_t)(queue_limit + INNER_PLACES), sizeof *w->batch);
     if (hooks)
         w->hooks = *hooks;
     atomic_store(&w->log_size, db_log_size(db));
@@ -227,15 +231,20 @@ void writer_close(struct writer *w)
 
 /* ---- submitting */
 
-bool writer_reserve(struct writer *w)
+static bool reserve(struct writer *w, int limit)
 {
     bool free_place;
 
     pthread_mutex_lock(&w->lock);
-    free_place = w->places < w->limit && !w->closing;
+    free_place = w->places < limit && !w->closing;
     w->places += free_place;
     pthread_mutex_unlock(&w->lock);
     return free_place;
+}
+
+bool writer_reserve(struct writer *w)
+{
+    return reserve(w, w->limit);
 }
 
 void writer_cancel(struct writer *w)
@@ -287,7 +296,7 @@ enum job_result writer_run(struct writer *w, struct job *job)
     struct waiting waiting = {
         .job = {.apply = waiting_apply, .done = waiting_done, .last = job->last}, .inner = job};
 
-    if (!writer_reserve(w))
+    if (!reserve(w, w->limit + INNER_PLACES))
         return job->result = JOB_FAILED;
     pthread_mutex_init(&waiting.lock, NULL);
     pthread_cond_init(&waiting.wake, NULL);

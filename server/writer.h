@@ -33,7 +33,7 @@ struct writer;
 /* Called around every transaction attempt, on the writer thread: for keys that live that long. */
 struct writer_hooks {
     int (*attempt_begin)(void *ctx); /* 0, or negative to fail the batch */
-    void (*attempt_end)(void *ctx);
+    void (*attempt_end)(void *ctx, bool committed);
     void *ctx;
 };
 
@@ -49,7 +49,8 @@ bool writer_reserve(struct writer *w) __attribute__((warn_unused_result));
 void writer_cancel(struct writer *w);
 void writer_submit(struct writer *w, struct job *job);
 /* For threads that may wait: reserves, submits, and returns after done (which may be NULL) has run.
- * JOB_FAILED, without done, also if the queue is full. */
+ * JOB_FAILED, without done, when the writer is closing. They have places of their own: a queue that
+ * visitors have filled does not stop them. */
 enum job_result writer_run(struct writer *w, struct job *job) __attribute__((warn_unused_result));
 
 /* Entries of the log as of the last commit. Any thread. */

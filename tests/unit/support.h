@@ -116,19 +116,26 @@ static inline struct db *new_database(const char *path)
     return db;
 }
 
-/* Appends the sign entry of a number; its index, or the negative result. For other threads and
- * processes, too: it asserts nothing. */
-static inline int64_t append_entry(struct db *db, uint64_t number)
+/* The sign entry that stands for a number. */
+static inline void make_entry(struct buf *out, uint64_t number)
 {
     uint8_t c[HASH_LEN], w[HASH_LEN];
+
+    fill(c, sizeof c, number);
+    fill(w, sizeof w, ~number);
+    buf_init(out, BUF_UNLIMITED);
+    entry_sign(out, c, w);
+}
+
+/* Appends it; its index, or the negative result. For other threads and processes, too: it asserts
+ * nothing. */
+static inline int64_t append_entry(struct db *db, uint64_t number)
+{
     struct buf entry;
     int64_t index = -1;
     int result;
 
-    fill(c, sizeof c, number);
-    fill(w, sizeof w, ~number);
-    buf_init(&entry, BUF_UNLIMITED);
-    entry_sign(&entry, c, w);
+    make_entry(&entry, number);
     result = db_log_append(db, &entry, &index);
     buf_release(&entry);
     return result == DB_OK ? index : result;

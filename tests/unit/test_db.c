@@ -1,8 +1,6 @@
 /*
- * test_db: what the database promises: a file that is not ours is refused, the schema holds against
- * any program, the counters are always those of a full recount, and what is erased is gone.
- *
- * A second connection, by plain SQL, looks at what db.c has written.
+ * test_db: what the database promises of its file and its log: what is not ours is refused, the
+ * schema holds against any program, and entries stay as they were appended.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,96 +8,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "support.h"
+#include "database_fixture.h"
 
-#include <inttypes.h>
 #include <sodium.h>
-#include <sqlite3.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-
-#define PROPERTY_STEPS 6000
-#define PEOPLE         40
-#define REOPEN_EVERY   50 /* commits */
-
-static char folder[FOLDER_BYTES];
-static char path[64], wal[64];
-static struct db *db;
-static sqlite3 *raw; /* the second connection; NULL until open_raw */
-
-static void open_raw(void)
-{
-    if (raw)
-        return;
-    assert_int_equal(sqlite3_open_v2(path, &raw, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(raw, "PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-}
-
-static void close_raw(void)
-{
-    if (raw)
-        assert_int_equal(sqlite3_close(raw), SQLITE_OK);
-    raw = NULL;
-}
-
-static int open_new(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    snprintf(path, sizeof path, "%s/petition.db", folder);
-    snprintf(wal, sizeof wal, "%s-wal", path);
-    db = new_database(path);
-    return 0;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    close_raw();
-    db_close(db);
-    db = NULL;
-    remove_folder(folder);
-    return 0;
-}
-
-static void begin(void)
-{
-    assert_int_equal(db_begin(db), DB_OK);
-}
-
-static void commit(void)
-{
-    assert_int_equal(db_commit(db), DB_OK);
-}
-
-static void reopen(void)
-{
-    close_raw();
-    db_close(db);
-    db = open_database(path, DB_WRITER);
-}
-
-/* The first column of the first row. */
-static int64_t query(const char *sql)
-{
-    sqlite3_stmt *s = NULL;
-    int64_t n;
-
-    open_raw();
-    assert_int_equal(sqlite3_prepare_v2(raw, sql, -1, &s, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
-    n = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    return n;
-}
-
-static int try_sql(const char *sql)
-{
-    open_raw();
-    return sqlite3_exec(raw, sql, NULL, NULL, NULL);
-}
 
 /* ---- which files are opened */
 
@@ -208,16 +119,268 @@ static void the_file_is_for_its_owner_only(void **state)
 
 /* ---- what the schema enforces */
 
-#define TAG     "randomblob(32)"
-#define NO_BLOB "NULL"
-/* A row of submission for entry 1: tag, tier, visibility, country, day, name, opening, sealed. */
+#define HASH "zeroblob(32)"
+/* A row for entry 1: tag, tier, visibility, country, day, name, opening, sealed. */
 #define SUBMISSION(values) "INSERT INTO submission VALUES(1, " values ")"
+#define SIGNER(values)     "INSERT INTO signer VALUES(" values ")"
+#define TALLY(values)      "INSERT INTO tally VALUES(" values ")"
+#define TOTALS(values)     "UPDATE totals SET " values
+#define ORGANISER(values)  "INSERT INTO organiser VALUES(" values ")"
+#define TOKEN(values)      "INSERT INTO token VALUES(" values ")"
 #define DELIVERY(values)   "INSERT INTO delivery VALUES(" values ")"
+#define BUNDLE(values)     "INSERT INTO bundle VALUES(" values ")"
+#define AUDIT(values)      "INSERT INTO audit VALUES(" values ")"
 
-/* Each pair differs in what is wrong with the second. */
+/* What is wrong with the second is not wrong with the first. */
 static const struct {
     const char *good, *bad;
 } limits[] = {
-    {"INSERT INTO log_entry VALUES(2, 'x')", "INSERT INTO log_entry VALUES(2, x'')"},
+    {"INSERT INTO log_entry VALUES(2, zeroblob(65535))",
+     "INSERT INTO log_entry VALUES(2, zeroblob(65536))"},
     {"INSERT INTO log_entry VALUES(2, x'00')", "INSERT INTO log_entry VALUES(2, x'')"},
+    {"INSERT INTO log_entry VALUES(2, x'00')", "INSERT INTO log_entry VALUES(2, 'text')"},
+    {"INSERT INTO log_entry VALUES(2, x'00')", "INSERT INTO log_entry VALUES(3, x'00')"},
+    {"INSERT INTO log_entry VALUES(2, x'00')", "INSERT INTO log_entry VALUES(-1, x'00')"},
+    {"INSERT INTO log_entry VALUES(2, x'00')", "INSERT INTO log_entry VALUES(1, x'00')"},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION("zeroblob(31), 2, 0, 'KH', 1, NULL, NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION(HASH ", 3, 0, 'KH', 1, NULL, NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION(HASH ", 2, 3, 'KH', 1, NULL, NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION(HASH ", 2, 0, 'KHM', 1, NULL, NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION(HASH ", 2, 0, 'KH', 'monday', NULL, NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 1, 'KH', 1, 'Sok', zeroblob(64), NULL"),
+     SUBMISSION(HASH ", 2, 0, 'KH', 1, 'Sok', NULL, NULL")},
+    {SUBMISSION(HASH ", 2, 1, 'KH', 1, 'Sok', zeroblob(64), NULL"),
+     SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, zeroblob(64), NULL")},
+    {SUBMISSION(HASH ", 2, 1, 'KH', 1, 'Sok', zeroblob(64), NULL"),
+     SUBMISSION(HASH ", 2, 1, 'KH', 1, 'Sok', zeroblob(63), NULL")},
+    {SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION("NULL, 2, 2, 'KH', 1, 'Sok', NULL, NULL")},
+    {SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, zeroblob(64), NULL")},
+    {SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, NULL"),
+     SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, x'00'")},
+    {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00'"),
+     "INSERT INTO submission VALUES(2, " HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00')"},
+    {SIGNER(HASH ", 1, 1"), SIGNER("zeroblob(33), 1, 1")},
+    {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 0, 0")},
+    {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 1, 2")},
+    {SIGNER(HASH ", 1, 0"), SIGNER(HASH ", 1, -1")},
+    {TALLY("1, 'KH', 2, 0"), TALLY("1, 'KH', 2, -1")},
+    {TALLY("1, 'KH', 2, 0"), TALLY("1, 'KH', 3, 0")},
+    {TALLY("1, 'KH', 2, 0"), TALLY("1, 'K', 2, 0")},
+    {TOTALS("live = 2, signatures = 2, confirmed = 2"), TOTALS("live = 1, signatures = 2")},
+    {TOTALS("live = 2, signatures = 2, confirmed = 2"),
+     TOTALS("live = 2, signatures = 1, confirmed = 2")},
+    {TOTALS("withdrawn = 0"), TOTALS("withdrawn = -1")},
+    {TOTALS("void_fraud = 0"), TOTALS("void_fraud = -1")},
+    {TOTALS("shown_count = 0"), TOTALS("shown_count = -10")},
+    {TOTALS("text_idx = 0"), TOTALS("text_idx = 99")},
+    {TOTALS("id = 1"), TOTALS("id = 2")},
+    {ORGANISER("'sok', '$argon2id$', 1"), ORGANISER("'', '$argon2id$', 1")},
+    {TOKEN(HASH ", 'admin', 1"), TOKEN(HASH ", 'nobody', 1")},
+    {TOKEN(HASH ", 'admin', 1"), TOKEN("zeroblob(31), 'admin', 1")},
+    {DELIVERY("2, 'admin', 'running', 1, 2, 3, '{}', NULL"),
+     DELIVERY("2, 'admin', 'frozen', 1, 2, 3, '{}', NULL")},
+    {DELIVERY("2, 'admin', 'running', 1, 2, 3, '{}', NULL"),
+     DELIVERY("0, 'admin', 'running', 1, 2, 3, '{}', NULL")},
+    {DELIVERY("2, 'admin', 'queued', 1, NULL, NULL, NULL, NULL"),
+     DELIVERY("2, 'admin', 'queued', 1, 2, 3, NULL, NULL")},
+    {DELIVERY("2, 'admin', 'queued', 1, NULL, NULL, NULL, NULL"),
+     DELIVERY("2, 'admin', 'queued', 1, NULL, 3, '{}', NULL")},
+    {BUNDLE("1, 19, " HASH ", 1"), BUNDLE("1, 20, " HASH ", 1")},
+    {BUNDLE("1, 1, " HASH ", 1"), BUNDLE("1, 0, " HASH ", 1")},
+    {BUNDLE("1, 1, " HASH ", 1"), BUNDLE("9, 1, " HASH ", 1")},
+    {BUNDLE("1, 1, " HASH ", 1"), BUNDLE("1, 1, " HASH ", 0")},
+    {BUNDLE("1, 1, " HASH ", 1"), BUNDLE("1, 1, zeroblob(31), 1")},
+    {AUDIT("2, 1, 'admin', 'token', '', " HASH), AUDIT("2, 1, 'admin', 'token', '', x'00'")},
+    {AUDIT("2, 1, 'admin', 'token', '', " HASH), AUDIT("3, 1, 'admin', 'token', '', " HASH)},
 };
+
+/* An organiser, a delivery, an act, and an entry without its submission. */
+static void add_one_of_each(void)
+{
+    const struct audit_act act = {1508760000, "admin", "deliver", "1"};
+    int64_t id;
+
+    begin();
+    assert_int_equal(append_entry(db, 1), 1);
+    assert_int_equal(db_organiser_add(db, "admin", "$argon2id$", DAY), DB_OK);
+    assert_int_equal(db_delivery_add(db, "admin", 1508760000, &id), DB_OK);
+    assert_int_equal(db_audit(db, &act), DB_OK);
+    commit();
+}
+
+static void the_schema_refuses_what_must_not_be_stored(void **state)
+{
+    (void)state;
+    add_one_of_each();
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        int bad, good;
+
+        assert_int_equal(try_sql("BEGIN"), SQLITE_OK);
+        bad = try_sql(limits[i].bad);
+        if (bad != SQLITE_CONSTRAINT)
+            print_error("%s\n", limits[i].bad);
+        assert_int_equal(bad, SQLITE_CONSTRAINT);
+        good = try_sql(limits[i].good);
+        if (good != SQLITE_OK)
+            print_error("%s: %s\n", limits[i].good, sqlite3_errmsg(raw));
+        assert_int_equal(good, SQLITE_OK);
+        assert_int_equal(try_sql("ROLLBACK"), SQLITE_OK);
+    }
+}
+
+static void the_log_and_the_audit_trail_are_append_only_for_every_program(void **state)
+{
+    static const char *const attempts[] = {
+        "UPDATE log_entry SET body = x'00' WHERE idx = 1",
+        "UPDATE log_entry SET idx = 2 WHERE idx = 1",
+        "DELETE FROM log_entry WHERE idx = 1",
+        "DELETE FROM log_entry",
+        "REPLACE INTO log_entry VALUES(1, x'00')",
+        "INSERT OR REPLACE INTO log_entry VALUES(1, x'00')",
+        "INSERT INTO log_entry VALUES(1, x'00') ON CONFLICT DO UPDATE SET body = excluded.body",
+        "UPDATE OR REPLACE log_entry SET idx = 0 WHERE idx = 1",
+        "UPDATE audit SET who = 'nobody'",
+        "DELETE FROM audit",
+        "REPLACE INTO audit VALUES(1, 1, 'nobody', 'token', '', " HASH ")",
+        "INSERT INTO audit VALUES(1, 1, 'nobody', 'token', '', " HASH
+        ") ON CONFLICT DO UPDATE SET who = 'nobody'",
+    };
+    struct buf before, after;
+
+    (void)state;
+    add_one_of_each();
+    buf_init(&before, BUF_UNLIMITED);
+    buf_init(&after, BUF_UNLIMITED);
+    assert_int_equal(db_log_entry(db, 1, &before), DB_OK);
+    for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
+        int code = try_sql(attempts[i]);
+
+        if (code != SQLITE_CONSTRAINT)
+            print_error("%s\n", attempts[i]);
+        assert_int_equal(code, SQLITE_CONSTRAINT);
+        assert_non_null(strstr(sqlite3_errmsg(raw), "append-only"));
+    }
+    assert_int_equal(db_log_entry(db, 1, &after), DB_OK);
+    assert_string_equal(before.data, after.data);
+    assert_int_equal(query("SELECT count(*) FROM log_entry"), 2);
+    assert_int_equal(query("SELECT count(*) FROM audit WHERE who = 'admin'"), 1);
+    buf_release(&before);
+    buf_release(&after);
+}
+
+/* ---- the log */
+
+static void entries_are_kept_byte_for_byte(void **state)
+{
+    static const char odd[] = "{\"v\":1,\"t\":\"odd\",\"with\":\"\\u0000 and \xe1\x9e\x80\"}";
+    struct buf body, stored;
+    int64_t index;
+
+    (void)state;
+    buf_init(&body, BUF_UNLIMITED);
+    buf_init(&stored, BUF_UNLIMITED);
+    buf_add(&body, odd, sizeof odd); /* with its NUL */
+    begin();
+    assert_int_equal(db_log_append(db, &body, &index), DB_OK);
+    assert_int_equal(index, 1);
+    assert_int_equal(db_log_size(db), 2);
+    commit();
+    reopen();
+    assert_int_equal(db_log_size(db), 2);
+    assert_int_equal(db_log_entry(db, 1, &stored), DB_OK);
+    assert_int_equal(stored.len, sizeof odd);
+    assert_memory_equal(stored.data, odd, sizeof odd);
+    assert_int_equal(db_log_entry(db, 2, &stored), DB_NO_ROW);
+    assert_int_equal(db_log_entry(db, -1, &stored), DB_NO_ROW);
+    buf_release(&body);
+    buf_release(&stored);
+}
+
+static void an_index_that_was_rolled_back_is_given_again(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(sign_as(db, 1), 1);
+    assert_int_equal(sign_as(db, 2), 2);
+    db_rollback(db);
+    assert_int_equal(db_log_size(db), 1);
+    begin();
+    assert_int_equal(sign_as(db, 3), 1);
+    commit();
+    assert_int_equal(query("SELECT count(*) FROM log_entry"), 2);
+    assert_int_equal(query("SELECT count(*) FROM submission"), 1);
+}
+
+static int64_t append_text(uint8_t first)
+{
+    uint8_t texts[3][HASH_LEN] = {{first}, {7}, {8}}, addressees[HASH_LEN] = {9};
+    struct buf entry;
+    int64_t index;
+
+    buf_init(&entry, BUF_UNLIMITED);
+    entry_text(&entry, texts, addressees);
+    assert_int_equal(db_log_append(db, &entry, &index), DB_OK);
+    db_set_text(db, index);
+    buf_release(&entry);
+    return index;
+}
+
+static void text_entries_are_found_and_the_last_one_is_remembered(void **state)
+{
+    int64_t found[4], index;
+    size_t count = 4;
+
+    (void)state;
+    assert_int_equal(db_text_index(db), 0);
+    assert_int_equal(db_text_indices(db, found, &count), DB_OK);
+    assert_int_equal(count, 0);
+    begin();
+    append_text(1);
+    db_rollback(db);
+    assert_int_equal(db_text_index(db), 0);
+    begin();
+    for (uint8_t i = 0; i < 3; i++) {
+        assert_true(sign_as(db, i) > 0);
+        index = append_text(i);
+        assert_int_equal(db_text_index(db), index);
+    }
+    commit();
+    reopen();
+    assert_int_equal(db_text_index(db), 6);
+    count = 3;
+    assert_int_equal(db_text_indices(db, found, &count), DB_OK);
+    assert_int_equal(count, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(found[i], 2 * i + 2);
+    count = 2;
+    assert_int_equal(db_text_indices(db, found, &count), DB_BROKEN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CLAIM(a_missing_file_is_refused_and_not_made),
+        CLAIM(a_foreign_application_id_is_refused),
+        CLAIM(another_schema_version_is_refused_newer_or_older),
+        CLAIM(a_file_that_is_no_database_is_refused),
+        CLAIM(a_database_is_never_made_over_a_file),
+        CLAIM(a_database_without_a_log_opens_empty),
+        CLAIM(the_file_is_for_its_owner_only),
+        CLAIM(the_schema_refuses_what_must_not_be_stored),
+        CLAIM(the_log_and_the_audit_trail_are_append_only_for_every_program),
+        CLAIM(entries_are_kept_byte_for_byte),
+        CLAIM(an_index_that_was_rolled_back_is_given_again),
+        CLAIM(text_entries_are_found_and_the_last_one_is_remembered),
+    };
+
+    if (sodium_init() < 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
