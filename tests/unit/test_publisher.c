@@ -119,35 +119,34 @@ static int on_begin(void *ctx)
 
 struct adding {
     struct job job;
-    struct submission s;
     int count;
-    uint64_t *person;
+    char country[3];
+    enum tier tier;
+    day_number day;
 };
 
 static int apply_adding(struct job *job, struct db *db)
 {
-    struct adding *a = (struct adding *)job;
+    static uint64_t person; /* the writer's */
+    const struct adding *a = (const struct adding *)job;
     uint8_t tag[TAG_LEN];
+    struct submission s = {.tag = tag, .tier = a->tier, .day = a->day};
 
-    a->s.tag = tag;
+    memcpy(s.country, a->country, sizeof s.country);
     for (int i = 0; i < a->count; i++) {
-        fill(tag, sizeof tag, ++*a->person);
-        if (add_submission(db, &a->s) < 0)
+        fill(tag, sizeof tag, ++person);
+        if (add_submission(db, &s) < 0)
             return DB_BROKEN;
     }
     return DB_OK;
 }
 
-static uint64_t people;
-
 static void add_some(int count, const char *country, enum tier tier, day_number day)
 {
-    struct adding a = {.job = {.apply = apply_adding},
-                       .s = {.tier = tier, .day = day},
-                       .count = count,
-                       .person = &people};
+    struct adding a = {
+        .job = {.apply = apply_adding}, .count = count, .tier = tier, .day = day};
 
-    memcpy(a.s.country, country, sizeof a.s.country);
+    memcpy(a.country, country, sizeof a.country);
     assert_int_equal(writer_run(writer, &a.job), JOB_COMMITTED);
 }
 
@@ -314,6 +313,7 @@ static void what_is_handed_over_is_rendered_at_once(void **state)
     struct publication now;
 
     (void)state;
+    atomic_store(&unix_s, time(NULL)); /* publication_collect takes the system's */
     open_publisher((struct publish_rule){3600, 1000}, 1);
     add(3);
     older = collect(1);
@@ -356,7 +356,6 @@ static void many_threads_may_hand_over_and_the_newest_is_shown(void **state)
     pthread_t other;
 
     (void)state;
-    people = 1000000; /* the count is of no interest: two threads may draw the same */
     open_publisher((struct publish_rule){3600, 1000}, 1);
     assert_int_equal(pthread_create(&other, NULL, hand_over_many, NULL), 0);
     hand_over_many(NULL);
@@ -388,7 +387,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 }
 
 /* One publication with count_step = 10 against the truth of the same moment. */
-static void assert_in_steps(const struct publication *before)
+static void assert_in_steps(void)
 {
     struct collecting c = collect(10);
     const struct publication *p = &c.publication;
@@ -401,14 +400,11 @@ static void assert_in_steps(const struct publication *before)
     assert_true(p->confirmed < c.totals.confirmed + 10);
     assert_int_equal(p->count, c.totals.shown_count.value);
     assert_true(c.totals.shown_count.jitter < 10 && c.totals.shown_confirmed.jitter < 10);
-    if (p->count == before->count)
-        assert_true(p->log_size >= before->log_size);
     publication_release(&c.publication);
 }
 
 static void shown_counts_move_in_steps_and_confirmed_never_exceeds_the_count(void **state)
 {
-    struct publication before = {.count = 0};
     uint64_t random = 19911023;
     int64_t erased = 1;
 
@@ -424,10 +420,10 @@ static void shown_counts_move_in_steps_and_confirmed_never_exceeds_the_count(voi
             erase(erased, to);
             erased = to;
         }
-        assert_in_steps(&before);
+        assert_in_steps();
     }
     erase(erased, writer_log_size(writer));
-    assert_in_steps(&before);
+    assert_in_steps();
 }
 
 static void a_shown_count_rests_while_the_truth_moves_by_less_than_a_step(void **state)
