@@ -121,6 +121,8 @@ static int set_key(struct config *c, const struct key *key, const char *value, c
 {
     void *field = (char *)c + key->offset;
 
+    if (!*value)
+        value = key->fallback;
     switch (key->type) {
     case KEY_TEXT:
         set_text(field, value);

@@ -2,9 +2,9 @@
  * config: the settings, from one table.
  *
  * Order: command-line flags, environment (PETITION_SOME_KEY), the file (`key = value`, `#`
- * comments), defaults. An unknown key in the file, or a value out of range anywhere, is an error in
- * one line; an unknown PETITION_* variable is a warning. The struct is filled once at start and
- * constant afterwards.
+ * comments), defaults; an empty value is the default. An unknown key in the file, or a value out of
+ * range anywhere, is an error in one line; an unknown PETITION_* variable is a warning. The struct
+ * is filled once at start and constant afterwards.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
