@@ -27,6 +27,7 @@
 
 struct fixture {
     struct http_server *server;
+    struct buf request, answer;
     struct peer_networks trusted;
     char folder[FOLDER_BYTES];
     char socket[FOLDER_BYTES + 16]; /* as a setting; "" : a port of 127.0.0.1 */
@@ -139,6 +140,8 @@ static void start(struct fixture *f, const char *trusted)
     bool usage;
 
     log_init(LOG_LEVEL_ERROR);
+    buf_init(&f->request, BUF_UNLIMITED);
+    buf_init(&f->answer, BUF_UNLIMITED);
     buf_init(&err, BUF_UNLIMITED);
     assert_int_equal(peer_parse_networks(&f->trusted, trusted, &err), 0);
     f->server = http_open(&config, &err, &usage);
@@ -152,6 +155,8 @@ static void stop(struct fixture *f)
 {
     http_drain(f->server);
     http_close(f->server);
+    buf_release(&f->request);
+    buf_release(&f->answer);
     if (*f->socket)
         remove_folder(f->folder);
 }
@@ -173,8 +178,8 @@ static int connect_to(const struct fixture *f)
     return fd;
 }
 
-/* Sends the bytes; everything that comes until the server closes. */
-static void exchange(const struct fixture *f, struct buf *answer, const char *request)
+/* Sends the bytes; `answer` is everything that comes until the server closes. */
+static void exchange(struct fixture *f, const char *request)
 {
     int fd = connect_to(f);
     size_t left = strlen(request);
@@ -186,9 +191,9 @@ static void exchange(const struct fixture *f, struct buf *answer, const char *re
         request += got;
         left -= (size_t)got;
     }
-    buf_clear(answer);
+    buf_clear(&f->answer);
     while ((got = recv(fd, piece, sizeof piece, 0)) > 0)
-        buf_add(answer, piece, (size_t)got);
+        buf_add(&f->answer, piece, (size_t)got);
     close(fd);
 }
 
@@ -214,18 +219,14 @@ static const char *body_of(const struct buf *answer)
 }
 
 /* GET /client with further header lines. */
-static void assert_client(const struct fixture *f, const char *headers, const char *expected)
+static void assert_client(struct fixture *f, const char *headers, const char *expected)
 {
-    struct buf request, answer;
-
-    buf_init(&request, BUF_UNLIMITED);
-    buf_init(&answer, BUF_UNLIMITED);
-    buf_printf(&request, "GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n", headers);
-    exchange(f, &answer, request.data);
-    assert_int_equal(status_of(&answer), 200);
-    assert_string_equal(body_of(&answer), expected);
-    buf_release(&request);
-    buf_release(&answer);
+    buf_clear(&f->request);
+    buf_printf(&f->request, "GET /client HTTP/1.1\r\nHost: x\r\nConnection: close\r\n%s\r\n",
+               headers);
+    exchange(f, f->request.data);
+    assert_int_equal(status_of(&f->answer), 200);
+    assert_string_equal(body_of(&f->answer), expected);
 }
 
 /* ---- who the client is */
@@ -322,21 +323,16 @@ static void doubtful_framing_ends_the_connection(void **state)
         "GET /client HTTP/1.7\r\nHost: x\r\n\r\n",
     };
     struct fixture f = {0};
-    struct buf request, answer;
 
     (void)state;
     start(&f, "");
-    buf_init(&request, BUF_UNLIMITED);
-    buf_init(&answer, BUF_UNLIMITED);
     for (size_t i = 0; i < sizeof doubtful / sizeof *doubtful; i++) {
-        buf_clear(&request);
-        buf_printf(&request, "%s%s", doubtful[i], SMUGGLED);
-        exchange(&f, &answer, request.data);
-        if (status_of(&answer) != 400 || strstr(answer.data, "HTTP/1.1 200"))
-            fail_msg("%s-> %s", doubtful[i], answer.data);
+        buf_clear(&f.request);
+        buf_printf(&f.request, "%s%s", doubtful[i], SMUGGLED);
+        exchange(&f, f.request.data);
+        if (status_of(&f.answer) != 400 || strstr(f.answer.data, "HTTP/1.1 200"))
+            fail_msg("%s-> %s", doubtful[i], f.answer.data);
     }
-    buf_release(&request);
-    buf_release(&answer);
     stop(&f);
 }
 
@@ -357,46 +353,36 @@ static void a_refused_post_leaves_the_connection_usable(void **state)
         {"DELETE /client HTTP/1.1\r\nHost: x\r\n\r\n", 405},
     };
     struct fixture f = {0};
-    struct buf request, answer;
 
     (void)state;
     start(&f, "");
-    buf_init(&request, BUF_UNLIMITED);
-    buf_init(&answer, BUF_UNLIMITED);
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        buf_clear(&request);
-        buf_printf(&request, "%s%s", refused[i].request, SMUGGLED);
-        exchange(&f, &answer, request.data);
-        if (status_of(&answer) != refused[i].status || !strstr(answer.data, LOOPBACK))
-            fail_msg("%s-> %s", refused[i].request, answer.data);
+        buf_clear(&f.request);
+        buf_printf(&f.request, "%s%s", refused[i].request, SMUGGLED);
+        exchange(&f, f.request.data);
+        if (status_of(&f.answer) != refused[i].status || !strstr(f.answer.data, LOOPBACK))
+            fail_msg("%s-> %s", refused[i].request, f.answer.data);
         if (refused[i].status == 405)
-            assert_int_equal(occurrences(answer.data, "Allow: "), 1);
+            assert_int_equal(occurrences(f.answer.data, "Allow: "), 1);
     }
-    buf_release(&request);
-    buf_release(&answer);
     stop(&f);
 }
 
 static void a_body_may_have_8_kib_and_not_a_byte_more(void **state)
 {
     struct fixture f = {0};
-    struct buf request, answer;
 
     (void)state;
     start(&f, "");
-    buf_init(&request, BUF_UNLIMITED);
-    buf_init(&answer, BUF_UNLIMITED);
     for (int more = 0; more < 2; more++) {
-        buf_clear(&request);
-        buf_printf(&request, FORM(FORM_TYPE "Connection: close\r\nContent-Length: %d\r\n"),
+        buf_clear(&f.request);
+        buf_printf(&f.request, FORM(FORM_TYPE "Connection: close\r\nContent-Length: %d\r\n"),
                    INPUT_BODY_MAX_BYTES + more);
         for (int i = 0; i < INPUT_BODY_MAX_BYTES + more; i++)
-            buf_addc(&request, 'a');
-        exchange(&f, &answer, request.data);
-        assert_int_equal(status_of(&answer), more ? 413 : 200);
+            buf_addc(&f.request, 'a');
+        exchange(&f, f.request.data);
+        assert_int_equal(status_of(&f.answer), more ? 413 : 200);
     }
-    buf_release(&request);
-    buf_release(&answer);
     stop(&f);
 }
 
@@ -450,18 +436,15 @@ static void every_answer_carries_the_security_headers_once(void **state)
         {"GET /page HTTP/1.1\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n", 400},
     };
     struct fixture f = {0};
-    struct buf answer;
 
     (void)state;
     start(&f, "");
-    buf_init(&answer, BUF_UNLIMITED);
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
-        exchange(&f, &answer, answers[i].request);
-        if (status_of(&answer) != answers[i].status)
-            fail_msg("%s-> %s", answers[i].request, answer.data);
-        assert_headers(&answer, answers[i].request);
+        exchange(&f, answers[i].request);
+        if (status_of(&f.answer) != answers[i].status)
+            fail_msg("%s-> %s", answers[i].request, f.answer.data);
+        assert_headers(&f.answer, answers[i].request);
     }
-    buf_release(&answer);
     stop(&f);
 }
 
@@ -470,26 +453,21 @@ static void every_error_is_a_page_or_a_problem_with_the_headers(void **state)
     static const int statuses[] = {400, 401, 403, 404, 405, 409, 410,
                                    411, 413, 415, 422, 429, 500, 503};
     struct fixture f = {0};
-    struct buf request, answer;
 
     (void)state;
     start(&f, "");
-    buf_init(&request, BUF_UNLIMITED);
-    buf_init(&answer, BUF_UNLIMITED);
     for (size_t i = 0; i < 2 * sizeof statuses / sizeof *statuses; i++) {
         const char *type = i % 2 ? "application/problem+json" : "text/plain; charset=utf-8";
 
-        buf_clear(&request);
-        buf_printf(&request, "GET %s/fail/%d HTTP/1.1\r\n" CLOSE "\r\n", i % 2 ? "/api/v1" : "",
+        buf_clear(&f.request);
+        buf_printf(&f.request, "GET %s/fail/%d HTTP/1.1\r\n" CLOSE "\r\n", i % 2 ? "/api/v1" : "",
                    statuses[i / 2]);
-        exchange(&f, &answer, request.data);
-        assert_int_equal(status_of(&answer), statuses[i / 2]);
-        assert_headers(&answer, request.data);
-        assert_non_null(strstr(answer.data, type));
-        assert_non_null(strstr(answer.data, "Cache-Control: no-store\r\n"));
+        exchange(&f, f.request.data);
+        assert_int_equal(status_of(&f.answer), statuses[i / 2]);
+        assert_headers(&f.answer, f.request.data);
+        assert_non_null(strstr(f.answer.data, type));
+        assert_non_null(strstr(f.answer.data, "Cache-Control: no-store\r\n"));
     }
-    buf_release(&request);
-    buf_release(&answer);
     stop(&f);
 }
 
