@@ -362,6 +362,28 @@ test('a trusted_proxies that is no list of addresses is refused, exit 2, in one 
     }
 });
 
+test('a taken port or Unix socket is one line and exit 1, its owner goes on, and nothing is half done', async () => {
+    for (const socket of [undefined, path.join(scratch(), 'http.sock')]) {
+        const owner = await initialised({}, socket);
+        await owner.start();
+        try {
+            const late = await initialised({});
+            const listen = socket ? `unix:${socket}` : `127.0.0.1:${owner.port}`;
+            const refused = await late.cli(['serve', '--listen', listen]);
+            assert.equal(refused.status, 1, refused.stderr);
+            assert.equal(refused.stderr.trim().split('\n').length, 1);
+            assert.ok(refused.stderr.includes(listen), refused.stderr);
+            assert.equal(refused.stdout, '');
+            await owner.sign(signer('still-here'));
+            await late.start();
+            assert.equal((await late.sign(signer('first'))).index, 1, 'the refused start has entered nothing');
+            await late.close();
+        } finally {
+            await owner.close();
+        }
+    }
+});
+
 test('a forged X-Forwarded-For of any shape disturbs nothing', async () => {
     for (const settings of [{}, { trusted_proxies: '127.0.0.0/8, ::1' }]) {
         const service = await initialised(settings);
