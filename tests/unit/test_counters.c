@@ -14,7 +14,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#define PROPERTY_STEPS 6000
+#define PROPERTY_STEPS 4000
 #define PEOPLE         40
 #define REOPEN_EVERY   50 /* commits */
 
