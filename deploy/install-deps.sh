@@ -3,7 +3,7 @@
 #
 #   install-deps.sh               compiler, make, libraries
 #   install-deps.sh --test        also what `make test` needs, and the packages of tests/
-#   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer
+#   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer, and Debian's packaging tools
 #
 # Non-interactive. If nothing is missing it says nothing and needs no special rights.
 set -eu
@@ -80,6 +80,7 @@ if [ "$test_too" = yes ]; then
     need_program curl curl
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core
+    need_file bash-completion /usr/share/bash-completion/bash_completion
     # A Node that is no Debian package brings its own npm; Debian's would be for another version.
     if ! has node; then
         add nodejs npm
@@ -98,6 +99,11 @@ if [ "$ci_too" = yes ]; then
     need_program gcc gcc
     need_program clang clang
     need_package libclang-rt-14-dev
+    need_program debhelper dh
+    need_program lintian lintian
+    need_program mandoc mandoc
+    need_program man-db man
+    need_program groff-base groff
 fi
 
 install_line="apt-get update && apt-get install -y --no-install-recommends$missing"
