@@ -4,7 +4,7 @@
 #   make-deb.sh VERSION FOLDER    makes FOLDER/petition_VERSION_ARCH.deb
 #
 # What describes the package is in deploy/debian/; dpkg wants it at the top of a tree, so the tree is
-# copied. `make deb` calls this. It needs debhelper (deploy/install-deps.sh --ci).
+# copied. `make deb` calls this. It needs debhelper (deploy/install-deps.sh --deb).
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -14,7 +14,7 @@ folder=$2
 tree=$folder/petition-$version
 
 command -v dh >/dev/null || {
-    echo "make-deb: debhelper is missing: sh deploy/install-deps.sh --ci" >&2
+    echo "make-deb: debhelper is missing: sh deploy/install-deps.sh --deb" >&2
     exit 1
 }
 packaged=$(dpkg-parsechangelog -l deploy/debian/changelog -S Version)
