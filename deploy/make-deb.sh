@@ -27,9 +27,9 @@ rm -rf "$folder"
 mkdir -p "$tree"
 cp -R Makefile LICENSE README.md schema.sql server public deploy "$tree"
 mv "$tree/deploy/debian" "$tree/debian"
-for unit in petition.service petition.socket; do
-    if [ -e "deploy/$unit" ]; then
-        cp "deploy/$unit" "$tree/debian/"
+for file in petition.service petition.socket petition.sysusers; do
+    if [ -e "deploy/$file" ]; then
+        cp "deploy/$file" "$tree/debian/"
     fi
 done
 

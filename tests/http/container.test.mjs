@@ -78,7 +78,8 @@ test('what the build copies is there, and is all that gets into its context', ()
         assert.ok(existsSync(path.join(root, source)), source);
     const lines = read('deploy/Dockerfile.dockerignore').split('\n').filter((line) => line && !line.startsWith('#'));
     assert.equal(lines[0], '*');
-    assert.deepEqual(lines.slice(1).map((line) => line.replace(/^!/, '')).sort(), copied.sort());
+    const folders = copied.filter((source) => !copied.includes(path.dirname(source)));
+    assert.deepEqual(lines.slice(1).map((line) => line.replace(/^!/, '')).sort(), folders.sort());
 });
 
 test('its command serves, and its healthcheck sees it and its end', async () => {
