@@ -118,6 +118,13 @@ test('README has every setting once, with its default', () => {
     assert.deepEqual(keys.sort(), settings.map(([key]) => key).sort());
 });
 
+test('README and the manual page agree on which settings do nothing yet', () => {
+    const inReadme = matches(readme.match(/^Accepted and without effect in this version:.*$/m)?.[0] ?? '', /`([a-z_]+)`/g);
+    const idle = matches(manual, /^\.It Ic ([a-z_]+) No =.*\nAccepted, without effect in this version\.$/gm);
+    const limited = matches(manual, /^\.It Ic ([a-z_]+) No =.*\nOnly\n/gm);
+    assert.deepEqual(sorted([...idle, ...limited]), sorted(inReadme.filter((name) => settings.some(([key]) => key === name))));
+});
+
 test('README names no command that the program has not', () => {
     const code = [...matches(readme, /`([^`\n]+)`/g), ...matches(readme, /^ {4}(.*)$/gm)];
     const named = code.flatMap((text) => matches(text, /(?:^|[ /;])petition ([a-z]+)/g));
