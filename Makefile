@@ -5,7 +5,7 @@
 
 MODULES = buf log files peer config \
           json input identity negotiate entry seal minisign note figures template compress recent \
-          db db_desk content listener http http_reply http_pages runkey \
+          db db_desk content listener probe http http_reply http_pages runkey \
           writer view form publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
           setup service control commands serve main
@@ -30,7 +30,7 @@ LINK = -pie -Wl,-z,relro,-z,now
 endif
 CFLAGS_ALL = -std=c11 -D_GNU_SOURCE -DPETITION_VERSION='"$(VERSION)"' -DPETITION_PREFIX='"$(PREFIX)"' \
              $(WARN) $(if $(CI),-Werror) $(OPT) -pthread $(shell pkg-config --cflags $(PKGS)) \
-             -I$(BUILD) $(CFLAGS)
+             -I$(BUILD) $(CPPFLAGS) $(CFLAGS)
 LIBS = $(shell pkg-config --libs $(PKGS)) -pthread
 
 OBJECTS = $(MODULES:%=$(BUILD)/%.o)
@@ -49,15 +49,23 @@ help:
 	@echo 'make owners     check that each foreign header has its owner'
 	@echo 'make format     clang-format all sources'
 	@echo 'make install    to PREFIX ($(PREFIX)), under DESTDIR'
+	@echo 'make deb        $(BUILD)/deb/petition_$(VERSION)_ARCH.deb (needs debhelper)'
+	@echo 'make lintian    check that package'
 	@echo 'make clean      remove what was built'
 
 $(BUILD)/petition: $(OBJECTS)
 	@echo "  LD $@"
-	@$(CC) $(LINK) -o $@ $(OBJECTS) $(LIBS)
+	@$(CC) $(LINK) $(LDFLAGS) -o $@ $(OBJECTS) $(LIBS)
 
 $(BUILD)/%.o: server/%.c Makefile | $(BUILD)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The prefix is compiled in: installing to another one compiles it anew.
+$(BUILD)/config.o: $(BUILD)/prefix
+
+$(BUILD)/prefix: FORCE | $(BUILD)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
 
 $(BUILD)/db.o: $(BUILD)/schema.inc
 
@@ -111,9 +119,19 @@ install: all
 	install -D -m 755 $(BUILD)/petition $(DESTDIR)$(PREFIX)/bin/petition
 	install -d $(DESTDIR)$(PREFIX)/share/petition
 	cp -r public $(DESTDIR)$(PREFIX)/share/petition/
+	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/petition
+	install -D -m 644 deploy/petition.1 $(DESTDIR)$(PREFIX)/share/man/man1/petition.1
+	install -D -m 644 deploy/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/petition
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/petition/copyright
+
+deb:
+	@sh deploy/make-deb.sh $(VERSION) $(BUILD)/deb
+
+lintian:
+	lintian --allow-root --fail-on error,warning $(BUILD)/deb/petition_$(VERSION)_*.deb
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help unit run test layers owners format install clean
+.PHONY: all help unit run test layers owners format install deb lintian clean FORCE

@@ -3,7 +3,8 @@
 #
 #   install-deps.sh               compiler, make, libraries
 #   install-deps.sh --test        also what `make test` needs, and the packages of tests/
-#   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer
+#   install-deps.sh --deb         also what `make deb` needs
+#   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer, and what checks the package
 #
 # Non-interactive. If nothing is missing it says nothing and needs no special rights.
 set -eu
@@ -15,13 +16,15 @@ NODE_MINIMUM=20.19
 NODE_PACKAGE_VERSION=22.23.3
 
 test_too=no
+deb_too=no
 ci_too=no
 for argument in "$@"; do
     case $argument in
     --test) test_too=yes ;;
-    --ci) ci_too=yes ;;
+    --deb) deb_too=yes ;;
+    --ci) ci_too=yes deb_too=yes ;;
     *)
-        echo "usage: install-deps.sh [--test] [--ci]" >&2
+        echo "usage: install-deps.sh [--test] [--deb] [--ci]" >&2
         exit 2
         ;;
     esac
@@ -84,6 +87,7 @@ if [ "$test_too" = yes ]; then
     for library in libcrypt1 libpcre2-8-0 libssl3 libzstd1; do
         need_package "$library"
     done
+    need_file bash-completion /usr/share/bash-completion/bash_completion
     # A Node that is no Debian package brings its own npm; Debian's would be for another version.
     if ! has node; then
         add nodejs npm
@@ -102,6 +106,15 @@ if [ "$ci_too" = yes ]; then
     need_program gcc gcc
     need_program clang clang
     need_package libclang-rt-14-dev
+    need_program lintian lintian
+    need_program mandoc mandoc
+    need_program man-db man
+    need_program groff-base groff
+fi
+
+if [ "$deb_too" = yes ]; then
+    need_package build-essential
+    need_package debhelper
 fi
 
 install_line="apt-get update && apt-get install -y --no-install-recommends$missing"

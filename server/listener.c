@@ -1,5 +1,5 @@
 /*
- * listener: the listening socket (see listener.h). Runs in main, at start.
+ * listener: the listening socket, and a connection to it (see listener.h). Runs in main, at start.
  */
 #include "listener.h"
 
@@ -39,16 +39,25 @@ static bool is_stale(const struct sockaddr_un *address)
     return stale;
 }
 
+/* -1 with errno if the path is too long. */
+static int fill_unix(struct sockaddr_un *address, const char *path)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
 static int listen_unix(const char *setting, const char *path, struct buf *err)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct sockaddr_un address;
     int fd;
 
-    if (strlen(path) >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
+    if (fill_unix(&address, path) != 0)
         return fail(-1, setting, err);
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
     if (is_stale(&address))
         unlink(path);
     fd = socket(AF_UNIX, SOCKET_FLAGS, 0);
@@ -88,24 +97,79 @@ static int listen_tcp(const char *setting, const struct addrinfo *info, struct b
     return fd;
 }
 
-int listener_open(const char *setting, struct buf *err, bool *usage)
+/* The address that ADDR:PORT or [ADDR]:PORT names, for freeaddrinfo(); NULL with a line in err. */
+static struct addrinfo *tcp_address(const char *setting, struct buf *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST}, *info = NULL;
-    char *copy, *host, *port;
-    int fd = -1;
+    char *copy = xstrdup(setting), *host, *port;
 
-    *usage = false;
-    if (strncmp(setting, "unix:", 5) == 0 && setting[5])
-        return listen_unix(setting, setting + 5, err);
-    copy = xstrdup(setting);
-    if (split(copy, &host, &port) && getaddrinfo(host, port, &hints, &info) == 0) {
-        fd = listen_tcp(setting, info, err);
-        freeaddrinfo(info);
-    } else {
-        *usage = true;
+    if (!split(copy, &host, &port) || getaddrinfo(host, port, &hints, &info) != 0) {
+        info = NULL;
         buf_printf(err, "listen must be ADDR:PORT, [ADDR]:PORT or unix:PATH, not \"%.60s\"",
                    setting);
     }
     free(copy);
+    return info;
+}
+
+/* PATH of unix:PATH, or NULL. */
+static const char *unix_path(const char *setting)
+{
+    return strncmp(setting, "unix:", 5) == 0 && setting[5] ? setting + 5 : NULL;
+}
+
+int listener_open(const char *setting, struct buf *err, bool *usage)
+{
+    const char *path = unix_path(setting);
+    struct addrinfo *info;
+    int fd = -1;
+
+    *usage = false;
+    if (path)
+        return listen_unix(setting, path, err);
+    info = tcp_address(setting, err);
+    *usage = !info;
+    if (info) {
+        fd = listen_tcp(setting, info, err);
+        freeaddrinfo(info);
+    }
+    return fd;
+}
+
+static int connect_to(const struct sockaddr *address, socklen_t len, int timeout_s)
+{
+    struct timeval patience = {.tv_sec = timeout_s};
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+        connect(fd, address, len) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+int listener_connect(const char *setting, int timeout_s, struct buf *err, bool *usage)
+{
+    const char *path = unix_path(setting);
+    struct sockaddr_un address;
+    struct addrinfo *info;
+    int fd = -1;
+
+    *usage = false;
+    if (path) {
+        if (fill_unix(&address, path) == 0)
+            fd = connect_to((struct sockaddr *)&address, sizeof address, timeout_s);
+    } else {
+        info = tcp_address(setting, err);
+        *usage = !info;
+        if (!info)
+            return -1;
+        fd = connect_to(info->ai_addr, info->ai_addrlen, timeout_s);
+        freeaddrinfo(info);
+    }
+    if (fd < 0)
+        buf_printf(err, "cannot connect to %s: %s", setting, strerror(errno));
     return fd;
 }

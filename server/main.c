@@ -9,6 +9,7 @@
 #include "export.h"
 #include "files.h"
 #include "log.h"
+#include "probe.h"
 #include "seal.h"
 #include "serve.h"
 #include "setup.h"
@@ -43,6 +44,8 @@ static const char help_text[] =
     "stdout)\n"
     "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
     "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
+    "  petition healthcheck                    exit 0 if the server at `listen` can take a "
+    "signature\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -415,6 +418,20 @@ static int run_open(const struct config *config, const struct command_line *line
     return status;
 }
 
+static int run_healthcheck(const struct config *config, const struct command_line *line)
+{
+    bool usage = false;
+    struct buf err;
+
+    (void)line;
+    buf_init(&err, BUF_UNLIMITED);
+    if (probe_ready(config->listen, &err, &usage) != 0)
+        log_fatal(usage ? 2 : 1, "%s", err.data);
+    puts("ready");
+    buf_release(&err);
+    return 0;
+}
+
 static int run_help(const struct config *config, const struct command_line *line)
 {
     (void)config;
@@ -437,11 +454,17 @@ static const struct command {
     bool needs_config;
     int (*run)(const struct config *config, const struct command_line *line);
 } commands[] = {
-    {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
-    {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
-    {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
-    {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
-    {"version", 1, false, run_version},    {"help", 1, false, run_help},
+    {"init", 1, true, run_init},
+    {"serve", 1, true, run_serve},
+    {"organiser", 3, true, run_organiser},
+    {"token", 2, true, run_plain},
+    {"deliver", 1, true, run_deliver},
+    {"export", 2, true, run_export},
+    {"open", 2, false, run_open},
+    {"withdraw", 2, true, run_withdraw},
+    {"healthcheck", 1, true, run_healthcheck},
+    {"version", 1, false, run_version},
+    {"help", 1, false, run_help},
 };
 
 static const struct command *find_command(const char *name)

@@ -2,7 +2,7 @@
 # Runs the tests and ends with the line "N passed, N failed" over all of them.
 #
 #   tests/run.sh                       everything
-#   tests/run.sh unit http             some of: unit http crash browser
+#   tests/run.sh unit http             some of: unit http crash browser, and package (after make deb)
 #   tests/run.sh tests/http/x.test.mjs one file
 #
 # Environment: BUILD (build), PETITION_BIN (BUILD/petition): what is tested.
@@ -88,9 +88,10 @@ for group in "$@"; do
     http) run_node 2 tests/http/*.test.mjs ;;
     crash) run_node 1 tests/crash/*.test.mjs ;;
     browser) run_node 1 tests/browser/*.test.mjs ;;
+    package) run_node 1 tests/package/*.test.mjs ;;
     *.mjs) run_node 1 "$group" ;;
     *)
-        echo "tests/run.sh: no such group: $group (unit http crash browser)" >&2
+        echo "tests/run.sh: no such group: $group (unit http crash browser package)" >&2
         exit 2
         ;;
     esac
