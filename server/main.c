@@ -9,6 +9,7 @@
 #include "export.h"
 #include "files.h"
 #include "log.h"
+#include "restore.h"
 #include "seal.h"
 #include "serve.h"
 #include "setup.h"
@@ -16,6 +17,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
@@ -43,6 +45,10 @@ static const char help_text[] =
     "stdout)\n"
     "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
     "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
+    "  petition backup FILE                    a copy of everything but the pepper, sealed to the\n"
+    "                                            organisers' key (- : stdout)\n"
+    "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
+    "  petition check                          configuration, keys, database, last backup, room\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -70,18 +76,19 @@ static const struct {
     const char *name;
     const char *config_key; /* a setting that it overrides */
     const char *command;    /* the only command that takes it; NULL: all */
+    const char *other;      /* another one; or NULL */
     bool has_value;
 } options[OPTION__COUNT] = {
-    [OPTION_DATA] = {"--data", "data_dir", NULL, true},
-    [OPTION_CONFIG] = {"--config", "config_file", NULL, true},
-    [OPTION_PUBLIC] = {"--public", "public_dir", NULL, true},
-    [OPTION_LISTEN] = {"--listen", "listen", "serve", true},
-    [OPTION_OUT] = {"--out", NULL, "deliver", true},
-    [OPTION_KEY] = {"--key", NULL, "open", true},
-    [OPTION_ORIGIN] = {"--origin", NULL, "init", true},
-    [OPTION_DEMO] = {"--demo", NULL, "init", false},
-    [OPTION_HELP] = {"--help", NULL, NULL, false},
-    [OPTION_VERSION] = {"--version", NULL, NULL, false},
+    [OPTION_DATA] = {"--data", "data_dir", NULL, NULL, true},
+    [OPTION_CONFIG] = {"--config", "config_file", NULL, NULL, true},
+    [OPTION_PUBLIC] = {"--public", "public_dir", NULL, NULL, true},
+    [OPTION_LISTEN] = {"--listen", "listen", "serve", NULL, true},
+    [OPTION_OUT] = {"--out", NULL, "deliver", NULL, true},
+    [OPTION_KEY] = {"--key", NULL, "open", "restore", true},
+    [OPTION_ORIGIN] = {"--origin", NULL, "init", NULL, true},
+    [OPTION_DEMO] = {"--demo", NULL, "init", NULL, false},
+    [OPTION_HELP] = {"--help", NULL, NULL, NULL, false},
+    [OPTION_VERSION] = {"--version", NULL, NULL, NULL, false},
 };
 
 struct command_line {
@@ -351,9 +358,11 @@ static int run_deliver(const struct config *config, const struct command_line *l
     return status;
 }
 
-/* Writes beside the target and renames: an interrupted export leaves no half file. */
-static int export_to_file(const struct config *config, const struct command_line *line,
-                          const char *path)
+/* Writes what a command gives beside the target and renames: an interrupted one leaves no half
+ * file.
+ */
+static int run_to_file(const struct config *config, const struct command_line *line,
+                       const char *path)
 {
     struct output out = {.fd = -1};
     struct buf draft;
@@ -365,7 +374,8 @@ static int export_to_file(const struct config *config, const struct command_line
     if (out.fd >= 0)
         status = run_with(config, line, "", &out);
     if (out.fd < 0 || out.failed ||
-        (status == 0 && (fsync(out.fd) != 0 || rename(draft.data, path) != 0))) {
+        (status == 0 &&
+         (fsync(out.fd) != 0 || rename(draft.data, path) != 0 || files_sync_parent(path) != 0))) {
         fprintf(stderr, "petition: %s: %s\n", path, strerror(errno));
         status = 1;
     }
@@ -384,7 +394,67 @@ static int run_export(const struct config *config, const struct command_line *li
     without_file.count = 1;
     if (strcmp(line->words[1], "-") == 0)
         return run_plain(config, &without_file);
-    return export_to_file(config, &without_file, line->words[1]);
+    return run_to_file(config, &without_file, line->words[1]);
+}
+
+/* The backup is recorded once it is where it was to be. */
+static int run_backup(const struct config *config, const struct command_line *line)
+{
+    struct command_line request = {.count = 1, .words = {"backup", "done"}};
+    const char *path = line->words[1];
+    int status =
+        strcmp(path, "-") == 0 ? run_plain(config, &request) : run_to_file(config, &request, path);
+
+    if (status != 0)
+        return status;
+    request.count = 2;
+    return run_plain(config, &request);
+}
+
+static int run_check(const struct config *config, const struct command_line *line)
+{
+    return run_plain(config, line);
+}
+
+/* What was restored, and what is left to do. */
+static void tell_restored(const struct config *config, const struct backup_manifest *m)
+{
+    int64_t minutes = (time(NULL) - m->at_s) / 60;
+
+    fprintf(stderr,
+            "%s is restored: %s, %" PRId64 " log entries, from a backup made %" PRId64 " d %" PRId64
+            " h %" PRId64 " min ago by version %s.\n"
+            "What was signed or withdrawn since then is not in it.\n"
+            "Put the pepper back from where you keep it (pepper.key, or pepper_file), mode 0600, "
+            "owned as the rest: it is in no backup, and until then `petition serve` refuses to "
+            "start. With another pepper, repeats would not be recognised.\n"
+            "Then `petition check`, and let nobody start the old directory again.\n",
+            config->data_dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60,
+            m->version);
+}
+
+static int run_restore(const struct config *config, const struct command_line *line)
+{
+    uint8_t secret[SEAL_KEY_LEN];
+    const struct restore request = {line->words[1], config->data_dir, secret};
+    struct backup_manifest manifest;
+    struct buf err;
+    const char *why;
+    int result;
+
+    if (!line->values[OPTION_KEY])
+        log_fatal(2, "it is `petition restore FILE --key FILE`");
+    if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
+        log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
+    buf_init(&err, BUF_UNLIMITED);
+    result = restore_run(&request, &manifest, &err);
+    sodium_memzero(secret, sizeof secret);
+    if (result == 0)
+        tell_restored(config, &manifest);
+    else
+        fprintf(stderr, "petition: %s\n", err.data);
+    buf_release(&err);
+    return result == 0 ? 0 : 1;
 }
 
 static int run_open(const struct config *config, const struct command_line *line)
@@ -441,7 +511,9 @@ static const struct command {
     {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
     {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
     {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
-    {"version", 1, false, run_version},    {"help", 1, false, run_help},
+    {"backup", 2, true, run_backup},       {"restore", 2, true, run_restore},
+    {"check", 1, true, run_check},         {"version", 1, false, run_version},
+    {"help", 1, false, run_help},
 };
 
 static const struct command *find_command(const char *name)
@@ -452,13 +524,20 @@ static const struct command *find_command(const char *name)
     log_fatal(2, "unknown command %.60s (petition help)", name);
 }
 
+static bool takes(int option, const char *command)
+{
+    const char *only = options[option].command, *other = options[option].other;
+
+    return !only || strcmp(only, command) == 0 || (other && strcmp(other, command) == 0);
+}
+
 static void check_usage(const struct command *command, const struct command_line *line)
 {
     if (line->count != command->words)
         log_fatal(2, "%s: %s arguments (petition help)", command->name,
                   line->count < command->words ? "missing" : "too many");
     for (int o = 0; o < OPTION__COUNT; o++)
-        if (line->values[o] && options[o].command && strcmp(options[o].command, command->name) != 0)
+        if (line->values[o] && !takes(o, command->name))
             log_fatal(2, "%s does not take %s", command->name, options[o].name);
 }
 
