@@ -21,7 +21,9 @@
 #include <unistd.h>
 
 #define PIECE_BYTES      65536
-#define MEMBER_MAX       65536 /* of key files and petition.conf */
+#define MEMBER_MAX       65536   /* of key files and petition.conf */
+#define PAUSE_BYTES      1048576 /* read and sealed between two pauses, */
+#define PAUSE_US         5000    /* which leave processor and disk to the signers */
 #define STATE_UNKNOWN_US 10000
 
 /* One of the files that go into the backup. */
@@ -168,6 +170,8 @@ static int for_each_piece(const struct making *m, const struct part *part, take_
         if (stopping(m) || take(ctx, piece, (size_t)got) != 0)
             return -1;
         at += got;
+        if (at % PAUSE_BYTES == 0)
+            usleep(PAUSE_US);
     }
     return got == 0 ? 0 : -1;
 }

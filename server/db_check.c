@@ -75,8 +75,11 @@ static int check_intact(struct check *c)
         const char *text = (const char *)sqlite3_column_text(s, 0);
 
         result = text && strcmp(text, "ok") == 0;
-        /* What SQLite says of a bad page may be long, but names no content. */
-        buf_printf(c->line, "%.200s", result ? "passes SQLite's integrity check" : text);
+        if (result)
+            buf_adds(c->line, "passes SQLite's integrity check");
+        else /* its message may have several lines, and names pages and rows, no content */
+            buf_printf(c->line, "fails SQLite's integrity check: %.*s",
+                       text ? (int)strcspn(text, "\n") : 0, text ? text : "");
     }
     sqlite3_finalize(s);
     return result;
