@@ -97,8 +97,16 @@ static void assert_refused(const void *data, size_t len, const uint8_t *key, con
 static void what_was_written_is_read(void **state)
 {
     /* Around the ends of chunks: 1 + 11 + 8 bytes stand before the member, 1 after it. */
-    static const size_t sizes[] = {0,         1,         100,           CHUNK - 22,    CHUNK - 21,
-                                   CHUNK - 20, CHUNK - 1, 2 * CHUNK - 21, 2 * CHUNK - 20, 200000};
+    static const size_t sizes[] = {0,
+                                   1,
+                                   100,
+                                   CHUNK - 22,
+                                   CHUNK - 21,
+                                   CHUNK - 20,
+                                   CHUNK - 1,
+                                   2 * CHUNK - 21,
+                                   2 * CHUNK - 20,
+                                   200000};
     const char *why = NULL;
     struct buf backup;
 
@@ -270,8 +278,10 @@ static void a_key_that_is_no_point_seals_nothing(void **state)
 
 static void fill_manifest(struct backup_manifest *m)
 {
-    *m = (struct backup_manifest){
-        .origin = "petition.example/log", .version = "0.1.0", .size = 1234567, .at_s = 1508760000};
+    *m = (struct backup_manifest){.origin = "petition.example/log",
+                                  .version = "0.1.0",
+                                  .size = 1234567,
+                                  .at_s = 1508760000};
     for (int i = 0; i < BACKUP__MEMBERS; i++) {
         m->members[i].present = true;
         m->members[i].bytes = (uint64_t)i * 4096;

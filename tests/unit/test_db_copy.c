@@ -274,7 +274,8 @@ static void damage_is_found_by_its_claim(void **state)
          DB_CLAIM_LOG, "gaps"},
         {"DROP TRIGGER log_entry_no_update; UPDATE log_entry SET body = x'78' WHERE idx = 0",
          DB_CLAIM_LOG, "gaps"},
-        {"DROP TRIGGER log_entry_no_update; UPDATE log_entry SET body = CAST(body || 'x' AS BLOB) WHERE idx = 5",
+        {"DROP TRIGGER log_entry_no_update; UPDATE log_entry SET body = CAST(body || 'x' AS BLOB) "
+         "WHERE idx = 5",
          DB_CLAIM_ENTRIES, "1 submissions without"},
         {"DELETE FROM submission WHERE idx = 5", DB_CLAIM_ENTRIES, "1 sign entries without"},
         {"DELETE FROM submission WHERE idx = 5", DB_CLAIM_FIGURES, "live submissions"},
