@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define SNAPSHOT_S   50                        /* beside a server */
-#define INTACT_BYTES (4 * INT64_C(1073741824)) /* as above; what is read in well under a minute */
+#define INTACT_BYTES (2 * INT64_C(1073741824)) /* as above; what is read in well under a minute */
 #define BACKUP_OLD_S 86400
 #define LEAST_BYTES  (256 * INT64_C(1048576)) /* of free space */
 #define MEGABYTE     1000000

@@ -326,7 +326,7 @@ static void a_damaged_page_is_found(void **state)
 static void a_check_without_time_is_unfinished(void **state)
 {
     struct buf line;
-    int verdict = DB_HOLDS;
+    enum db_verdict verdict = DB_HOLDS;
 
     (void)state;
     sign_many(0, 60000);
