@@ -17,7 +17,6 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
@@ -430,29 +429,12 @@ static int run_check(const struct config *config, const struct command_line *lin
     return run_plain(config, line);
 }
 
-/* What was restored, and what is left to do. */
-static void tell_restored(const struct config *config, const struct backup_manifest *m)
-{
-    int64_t minutes = (time(NULL) - m->at_s) / 60;
-
-    fprintf(stderr,
-            "%s is restored: %s, %" PRId64 " log entries, from a backup made %" PRId64 " d %" PRId64
-            " h %" PRId64 " min ago by version %s.\n"
-            "What was signed or withdrawn since then is not in it.\n"
-            "Put the pepper back from where you keep it (pepper.key, or pepper_file), mode 0600, "
-            "owned as the rest: it is in no backup, and until then `petition serve` refuses to "
-            "start. With another pepper, repeats would not be recognised.\n"
-            "Then `petition check`, and let nobody start the old directory again.\n",
-            config->data_dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60,
-            m->version);
-}
-
 static int run_restore(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
     const struct restore request = {line->words[1], config->data_dir, secret};
     struct backup_manifest manifest;
-    struct buf err;
+    struct buf text;
     const char *why;
     int result;
 
@@ -460,14 +442,13 @@ static int run_restore(const struct config *config, const struct command_line *l
         log_fatal(2, "it is `petition restore FILE --key FILE`");
     if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
         log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
-    buf_init(&err, BUF_UNLIMITED);
-    result = restore_run(&request, &manifest, &err);
+    buf_init(&text, BUF_UNLIMITED);
+    result = restore_run(&request, &manifest, &text);
     sodium_memzero(secret, sizeof secret);
     if (result == 0)
-        tell_restored(config, &manifest);
-    else
-        fprintf(stderr, "petition: %s\n", err.data);
-    buf_release(&err);
+        restore_tell(&text, config->data_dir, &manifest);
+    fprintf(stderr, "%s%s\n", result == 0 ? "" : "petition: ", text.data);
+    buf_release(&text);
     return result == 0 ? 0 : 1;
 }
 

@@ -410,3 +410,20 @@ int restore_run(const struct restore *request, struct backup_manifest *manifest,
     free(r.draft);
     return result;
 }
+
+void restore_tell(struct buf *out, const char *dir, const struct backup_manifest *m)
+{
+    int64_t minutes = (time(NULL) - m->at_s) / 60;
+
+    buf_printf(out,
+               "%s is restored: %s, %" PRId64 " log entries, from a backup made %" PRId64
+               " d %" PRId64 " h %" PRId64 " min ago by version %s.\n"
+               "What was signed or withdrawn since then is not in it.\n",
+               dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60,
+               m->version);
+    buf_adds(out,
+             "Put the pepper back from where you keep it (pepper.key, or pepper_file), mode 0600, "
+             "owned as the rest: it is in no backup, and until then `petition serve` refuses to "
+             "start. With another pepper, repeats would not be recognised.\n"
+             "Then `petition check`, and let nobody start the old directory again.");
+}

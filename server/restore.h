@@ -24,5 +24,8 @@ struct restore {
  */
 int restore_run(const struct restore *r, struct backup_manifest *manifest, struct buf *err)
     __attribute__((warn_unused_result));
+/* Some lines for the operator, the last without its end: what was restored, and what is left to do.
+ */
+void restore_tell(struct buf *out, const char *dir, const struct backup_manifest *manifest);
 
 #endif

@@ -42,6 +42,29 @@ static struct db_copy *begin_copy(void)
     return c;
 }
 
+static int files_in_folder(void)
+{
+    DIR *d = opendir(folder);
+    int count = 0;
+
+    while (readdir(d))
+        count++;
+    closedir(d);
+    return count;
+}
+
+/* A copy of many rows, one step done; *files is what was in the folder before. */
+static struct db_copy *begun_copy(int *files)
+{
+    struct db_copy *c;
+
+    sign_many(0, PEOPLE);
+    *files = files_in_folder();
+    c = begin_copy();
+    assert_int_equal(db_copy_step(c), 1);
+    return c;
+}
+
 /* Runs the copy to its end; the number of steps. */
 static int finish_copy(struct db_copy *c)
 {
@@ -88,17 +111,6 @@ static void assert_all_hold(struct db *of)
         assert_verdict(of, (enum db_claim)claim, DB_HOLDS, NULL);
 }
 
-static int files_in_folder(void)
-{
-    DIR *d = opendir(folder);
-    int count = 0;
-
-    while (readdir(d))
-        count++;
-    closedir(d);
-    return count;
-}
-
 /* ---- copies */
 
 static void a_copy_is_whole_and_has_no_name(void **state)
@@ -109,10 +121,7 @@ static void a_copy_is_whole_and_has_no_name(void **state)
     int files;
 
     (void)state;
-    sign_many(0, PEOPLE);
-    files = files_in_folder();
-    c = begin_copy();
-    assert_int_equal(db_copy_step(c), 1);
+    c = begun_copy(&files);
     assert_int_equal(files_in_folder(), files);
     assert_true(finish_copy(c) > 1);
     assert_int_equal(files_in_folder(), files);
@@ -210,10 +219,7 @@ static void a_copy_that_is_given_up_leaves_nothing(void **state)
     int files;
 
     (void)state;
-    sign_many(0, PEOPLE);
-    files = files_in_folder();
-    c = begin_copy();
-    assert_int_equal(db_copy_step(c), 1);
+    c = begun_copy(&files);
     db_copy_end(c);
     db_copy_close(c);
     assert_int_equal(files_in_folder(), files);
