@@ -2,7 +2,7 @@
 // working server and without one.
 
 import assert from 'node:assert/strict';
-import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -112,6 +112,21 @@ test('what is wrong is an error with its own line, and exit 1', async () => {
     const none = await check(path.join(scratch(), 'none'));
     assert.equal(none.status, 1);
     assertFinding(none, 'error', /none: No such file/);
+});
+
+test('beside a server, a database too large for a minute is not read through by the integrity check, and that is said', async () => {
+    const large = new Service(service.copy());
+    await damage(large.dir, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    truncateSync(large.file('petition.db'), 3 * 2 ** 30); // a hole: it takes no room
+    await large.start();
+    try {
+        const result = await check(large.dir, large.settings);
+        assert.equal(result.status, 0, result.stdout);
+        assertFinding(result, 'warning', /too large for the integrity check while the server runs/);
+        assertFinding(result, 'ok', /counts what its rows give/);
+    } finally {
+        await large.close();
+    }
 });
 
 test('a key or a folder that others can read is a warning', async () => {
