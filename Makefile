@@ -4,11 +4,11 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config \
-          json input identity negotiate entry seal minisign note figures template compress recent \
-          db db_desk content listener probe http http_reply http_pages runkey \
+          json input identity negotiate entry seal backup minisign note figures template compress recent \
+          db db_desk db_copy db_check content listener probe http http_reply http_pages runkey \
           writer view form publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
-          setup service control commands serve main
+          setup service control backup_make restore check commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
          brotli/encode.h:compress zlib.h:compress

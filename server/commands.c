@@ -5,10 +5,14 @@
  */
 #include "commands.h"
 
+#include "backup_make.h"
+#include "check.h"
 #include "export.h"
+#include "files.h"
 #include "organiser.h"
 #include "withdraw.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
 #include <string.h>
@@ -191,6 +195,47 @@ static int run_withdraw(const struct call *c)
     return 1;
 }
 
+/* ---- backups and checks */
+
+static int run_backup(const struct call *c)
+{
+    struct commands *commands = c->commands;
+    bool nobody = false;
+    struct buf err;
+    int result;
+
+    if (!atomic_compare_exchange_strong(&commands->backing_up, &nobody, true)) {
+        control_printf(c->sink, 'E', "petition: another backup is being made\n");
+        return 1;
+    }
+    buf_init(&err, BUF_UNLIMITED);
+    result = backup_make(commands->service, &commands->stopping, c->sink, &err);
+    if (result != 0)
+        result = complain(c, &err);
+    atomic_store(&commands->backing_up, false);
+    buf_release(&err);
+    return result;
+}
+
+/* `backup done`: the command has it on its disk. */
+static int run_backup_done(const struct call *c)
+{
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = organiser_audit(c->commands->service->writer, "backup", "", &err);
+    if (result != 0)
+        result = complain(c, &err);
+    buf_release(&err);
+    return result;
+}
+
+static int run_check(const struct call *c)
+{
+    return check_run(c->commands->service->config, true, c->sink);
+}
+
 /* ---- dispatch */
 
 static const struct {
@@ -199,7 +244,8 @@ static const struct {
     int (*run)(const struct call *c);
 } table[] = {
     {"organiser", 3, run_organiser}, {"token", 2, run_token},       {"deliver", 1, run_deliver},
-    {"export", 1, run_export},       {"withdraw", 2, run_withdraw},
+    {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"backup", 1, run_backup},
+    {"backup", 2, run_backup_done},  {"check", 1, run_check},
 };
 
 int commands_handle(void *ctx, const struct control_request *request,
@@ -236,9 +282,24 @@ static int try_to_run(const struct config *config, const struct control_request 
     return status;
 }
 
+/* As try_to_run for `check`, which finds words for a directory that cannot be opened. */
+static int try_to_check(const struct config *config, const struct control_request *request,
+                        const struct control_sink *sink, struct buf *err)
+{
+    int lock = files_lock_dir(config->data_dir), status;
+
+    if (lock < 0 && errno == EWOULDBLOCK)
+        return control_call(config->data_dir, request, sink, err);
+    status = check_run(config, false, sink);
+    if (lock >= 0)
+        close(lock);
+    return status;
+}
+
 int commands_run(const struct config *config, const struct control_request *request,
                  const struct control_sink *sink)
 {
+    bool check = strcmp(request->args[0], "check") == 0;
     struct buf err;
     int status = -1;
 
@@ -249,7 +310,8 @@ int commands_run(const struct config *config, const struct control_request *requ
         if (waited_us > 0)
             usleep(POLL_US);
         buf_clear(&err);
-        status = try_to_run(config, request, sink, &err);
+        status = check ? try_to_check(config, request, sink, &err)
+                       : try_to_run(config, request, sink, &err);
     }
     if (status < 0) {
         control_printf(sink, 'E', "petition: %s\n", err.data);

@@ -19,7 +19,7 @@
 
 #define CONFIG_FILE_MAX_BYTES 65536
 
-enum key_type { KEY_TEXT, KEY_NUMBER, KEY_YES_NO, KEY_LEVEL };
+enum key_type { KEY_TEXT, KEY_SECRET, KEY_NUMBER, KEY_YES_NO, KEY_LEVEL }; /* secret: a text */
 
 struct key {
     const char *name;
@@ -58,7 +58,7 @@ static const struct key keys[] = {
     TEXT(organiser_name, "", "sender of the letters, controller on the privacy page"),
     TEXT(organiser_contact, "", "where signers reach the organisers"),
     TEXT(confirmation, "none", "none or email"),
-    TEXT(mail, "", "how mail is sent"),
+    {"mail", KEY_SECRET, offsetof(struct config, mail), "", 0, 0, "how mail is sent"},
     YES_NO("accept_unconfirmed", accept_unconfirmed, "yes", "no: only proven mailboxes may sign"),
     NUMBER("pow_bits", pow_bits, "0", 0, 32, "work asked of a signer's browser; 0: none"),
     NUMBER("rate_limit", rate_limit, "0", 0, 1000000, "submissions per address and hour; 0: off"),
@@ -125,6 +125,7 @@ static int set_key(struct config *c, const struct key *key, const char *value, c
         value = key->fallback;
     switch (key->type) {
     case KEY_TEXT:
+    case KEY_SECRET:
         set_text(field, value);
         return 0;
     case KEY_NUMBER:
@@ -391,7 +392,7 @@ int config_load(struct config *c, const struct config_flag *flags, size_t flag_c
 void config_release(struct config *c)
 {
     for (size_t i = 0; i < KEY_COUNT; i++)
-        if (keys[i].type == KEY_TEXT)
+        if (keys[i].type == KEY_TEXT || keys[i].type == KEY_SECRET)
             free(*(char **)(void *)((char *)c + keys[i].offset));
     free(c->data_dir);
     free(c->config_file);
@@ -412,5 +413,39 @@ void config_write_template(struct buf *out, const struct config_flag *set)
         buf_printf(out, "# %s\n", keys[i].help);
         buf_printf(out, "%s%s = %s\n\n", value ? "" : "#", keys[i].name,
                    value ? value : keys[i].fallback);
+    }
+}
+
+static void print_value(struct buf *out, const struct config *c, const struct key *key)
+{
+    const void *field = (const char *)c + key->offset;
+
+    switch (key->type) {
+    case KEY_TEXT:
+        buf_adds(out, *(const char *const *)field);
+        break;
+    case KEY_SECRET:
+        buf_adds(out, **(const char *const *)field ? "(set; not shown)" : "");
+        break;
+    case KEY_NUMBER:
+        buf_printf(out, "%d", *(const int *)field);
+        break;
+    case KEY_YES_NO:
+        buf_adds(out, *(const bool *)field ? "yes" : "no");
+        break;
+    case KEY_LEVEL:
+        buf_adds(out, level_names[*(const enum log_level *)field]);
+        break;
+    }
+}
+
+void config_print(struct buf *out, const struct config *c)
+{
+    buf_printf(out, "# data: %s; file: %s\n", c->data_dir,
+               c->config_file ? c->config_file : "none");
+    for (size_t i = 0; i < KEY_COUNT; i++) {
+        buf_printf(out, "%s = ", keys[i].name);
+        print_value(out, c, &keys[i]);
+        buf_addc(out, '\n');
     }
 }

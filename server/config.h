@@ -56,4 +56,7 @@ void config_release(struct config *c);
  * (terminated by a NULL key) set. */
 void config_write_template(struct buf *out, const struct config_flag *set);
 
+/* The settings in force, as lines `key = value`; what may hold a password is masked. */
+void config_print(struct buf *out, const struct config *c);
+
 #endif

@@ -1,5 +1,6 @@
 /*
- * db: all SQL, and the only SQLite calls (see db.h). The organisers' part is in db_desk.c.
+ * db: the SQL and the SQLite calls (see db.h). The organisers' part is in db_desk.c; db_copy.c and
+ * db_check.c have what backups and checks need.
  *
  * A connection belongs to one thread at a time. All statements stand in one table, are prepared
  * when the connection opens, and are never left stepped: db_exec() and friends reset them. Always
@@ -92,6 +93,7 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_AUDIT_LAST] = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit(id, at_s, who, act, detail, hash)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_AUDIT_LATEST] = "SELECT at_s FROM audit WHERE act = ?1 ORDER BY id DESC LIMIT 1",
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery(id, organiser, state, requested_s)"
                          " SELECT ifnull(max(id), 0) + 1, ?1, 'queued', ?2 FROM delivery"
                          " RETURNING id",
@@ -267,6 +269,11 @@ void db_add_column(struct db *db, enum sql which, int column, struct buf *out)
     const void *data = db_column_blob(db, which, column, &len);
 
     buf_add(out, data, len);
+}
+
+struct sqlite3 *db_handle(struct db *db)
+{
+    return db->handle;
 }
 
 /* ---- opening and closing */

@@ -1,5 +1,6 @@
 /*
- * db: the database, as typed calls. Every SQL statement of the program is in db.c.
+ * db: the database, as typed calls. Every SQL statement of the program is in db.c, but
+ * for those that only recount (db_check.c).
  *
  * One connection writes (DB_WRITER: the writer thread's, the only one that commits or checkpoints);
  * others read (DB_READER). No type of the engine shows, so that another one can be linked instead.
@@ -150,6 +151,8 @@ struct audit_act {
     const char *who, *act, *detail;
 };
 int db_audit(struct db *db, const struct audit_act *act) DB_CHECKED;
+/* When an act was written last; DB_NO_ROW: never. */
+int db_audit_latest(struct db *db, const char *act, int64_t *at_s) DB_CHECKED;
 
 /* ---- deliveries */
 

@@ -55,7 +55,7 @@ int db_token_find(struct db *db, const uint8_t hash[HASH_LEN], struct buf *name)
 }
 
 /* hash = SHA-256("petition-audit/v1\n" || hash of the row before || line) */
-static void audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *act)
+void db_audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *act)
 {
     static const char domain[] = "petition-audit/v1\n";
     crypto_hash_sha256_state state;
@@ -91,7 +91,7 @@ int db_audit(struct db *db, const struct audit_act *act)
         memcpy(hash, db_column_blob(db, SQL_AUDIT_LAST, 1, &len), HASH_LEN);
     }
     db_finish(db, SQL_AUDIT_LAST);
-    audit_hash(hash, ++id, act);
+    db_audit_hash(hash, ++id, act);
     db_bind_int(db, SQL_AUDIT_ADD, 1, id);
     db_bind_int(db, SQL_AUDIT_ADD, 2, act->at_s);
     db_bind_text(db, SQL_AUDIT_ADD, 3, act->who);
@@ -99,6 +99,18 @@ int db_audit(struct db *db, const struct audit_act *act)
     db_bind_text(db, SQL_AUDIT_ADD, 5, act->detail);
     db_bind_blob(db, SQL_AUDIT_ADD, 6, hash, HASH_LEN);
     return db_exec(db, SQL_AUDIT_ADD);
+}
+
+int db_audit_latest(struct db *db, const char *act, int64_t *at_s)
+{
+    int result;
+
+    db_bind_text(db, SQL_AUDIT_LATEST, 1, act);
+    result = db_step(db, SQL_AUDIT_LATEST);
+    if (result == DB_OK)
+        *at_s = db_column_int(db, SQL_AUDIT_LATEST, 0);
+    db_finish(db, SQL_AUDIT_LATEST);
+    return result;
 }
 
 /* ---- deliveries */

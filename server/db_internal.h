@@ -42,6 +42,7 @@ enum sql {
     SQL_TOKEN_FIND,
     SQL_AUDIT_LAST,
     SQL_AUDIT_ADD,
+    SQL_AUDIT_LATEST,
     SQL_DELIVERY_ADD,
     SQL_DELIVERY_GET,
     SQL_DELIVERY_NEXT,
@@ -71,5 +72,11 @@ int64_t db_column_int(struct db *db, enum sql which, int column);
 const char *db_column_text(struct db *db, enum sql which, int column);
 const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len);
 void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
+
+/* SQLite's connection, for db_copy and db_check. */
+struct sqlite3 *db_handle(struct db *db);
+
+/* A row's hash in the audit trail; `hash` holds that of the row before, zeros before the first. */
+void db_audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *act);
 
 #endif

@@ -77,8 +77,7 @@ int files_write_all(int fd, const void *data, size_t len)
     return 0;
 }
 
-/* Fsyncs the directory that holds the file. */
-static int sync_parent(const char *path)
+int files_sync_parent(const char *path)
 {
     char *dir = xstrdup(path), *slash = strrchr(dir, '/');
     int result;
@@ -107,7 +106,7 @@ int files_replace(const char *path, const void *data, size_t len)
     buf_init(&temporary, BUF_UNLIMITED);
     buf_printf(&temporary, "%s.tmp", path);
     result = write_temporary(temporary.data, data, len) == 0 && rename(temporary.data, path) == 0 &&
-                     sync_parent(path) == 0
+                     files_sync_parent(path) == 0
                  ? 0
                  : -1;
     saved = errno;

@@ -28,6 +28,8 @@ int files_create(const char *path, const void *data, size_t len)
 /* Flushes an open file, or a directory's entries, to the disk. 0, or -1 with errno. */
 int files_sync_dir(const char *path) __attribute__((warn_unused_result));
 int files_sync(const char *path) __attribute__((warn_unused_result));
+/* The directory that holds the path. */
+int files_sync_parent(const char *path) __attribute__((warn_unused_result));
 
 /* A key file of this project is one line: `LABEL BASE64`. Reads exactly `len` key bytes.
  * 0, or -1 with a plain-words reason in *why (a constant). */

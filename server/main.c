@@ -10,6 +10,7 @@
 #include "files.h"
 #include "log.h"
 #include "probe.h"
+#include "restore.h"
 #include "seal.h"
 #include "serve.h"
 #include "setup.h"
@@ -26,8 +27,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX       4
-#define SECRET_LINE_MAX 1024
+#define WORDS_MAX         4
+#define SECRET_LINE_MAX   1024
+#define WRITE_BEGIN_BYTES 1048576
 
 static const char help_text[] =
     "petition - collects signatures for one petition and delivers them\n"
@@ -46,6 +48,10 @@ static const char help_text[] =
     "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
     "  petition healthcheck                    exit 0 if the server at `listen` can take a "
     "signature\n"
+    "  petition backup FILE                    a copy of everything but the pepper, sealed to the\n"
+    "                                            organisers' key (- : stdout)\n"
+    "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
+    "  petition check                          configuration, keys, database, last backup, room\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -72,7 +78,7 @@ enum option {
 static const struct {
     const char *name;
     const char *config_key; /* a setting that it overrides */
-    const char *command;    /* the only command that takes it; NULL: all */
+    const char *commands;   /* the only ones that take it, separated by spaces; NULL: all do */
     bool has_value;
 } options[OPTION__COUNT] = {
     [OPTION_DATA] = {"--data", "data_dir", NULL, true},
@@ -80,7 +86,7 @@ static const struct {
     [OPTION_PUBLIC] = {"--public", "public_dir", NULL, true},
     [OPTION_LISTEN] = {"--listen", "listen", "serve", true},
     [OPTION_OUT] = {"--out", NULL, "deliver", true},
-    [OPTION_KEY] = {"--key", NULL, "open", true},
+    [OPTION_KEY] = {"--key", NULL, "open restore", true},
     [OPTION_ORIGIN] = {"--origin", NULL, "init", true},
     [OPTION_DEMO] = {"--demo", NULL, "init", false},
     [OPTION_HELP] = {"--help", NULL, NULL, false},
@@ -157,8 +163,19 @@ static void load_config(struct config *config, const struct command_line *line)
 struct output {
     int fd; /* -1: gather */
     struct buf gathered;
+    size_t waiting; /* bytes that the disk may not have begun with */
     bool failed;
 };
+
+/* The disk begins early with a large file, so that one fsync at its end stops nobody else's. */
+static void begin_writing(struct output *out, size_t len)
+{
+    out->waiting += len;
+    if (out->waiting < WRITE_BEGIN_BYTES)
+        return;
+    sync_file_range(out->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+    out->waiting = 0;
+}
 
 static int output_write(void *ctx, char type, const void *data, size_t len)
 {
@@ -170,6 +187,8 @@ static int output_write(void *ctx, char type, const void *data, size_t len)
         buf_add(&out->gathered, data, len);
     else if (files_write_all(out->fd, data, len) != 0)
         out->failed = true;
+    else
+        begin_writing(out, len);
     return out->failed ? -1 : 0;
 }
 
@@ -354,9 +373,11 @@ static int run_deliver(const struct config *config, const struct command_line *l
     return status;
 }
 
-/* Writes beside the target and renames: an interrupted export leaves no half file. */
-static int export_to_file(const struct config *config, const struct command_line *line,
-                          const char *path)
+/* Writes what a command gives beside the target and renames: an interrupted one leaves no half
+ * file.
+ */
+static int run_to_file(const struct config *config, const struct command_line *line,
+                       const char *path)
 {
     struct output out = {.fd = -1};
     struct buf draft;
@@ -368,7 +389,8 @@ static int export_to_file(const struct config *config, const struct command_line
     if (out.fd >= 0)
         status = run_with(config, line, "", &out);
     if (out.fd < 0 || out.failed ||
-        (status == 0 && (fsync(out.fd) != 0 || rename(draft.data, path) != 0))) {
+        (status == 0 &&
+         (fsync(out.fd) != 0 || rename(draft.data, path) != 0 || files_sync_parent(path) != 0))) {
         fprintf(stderr, "petition: %s: %s\n", path, strerror(errno));
         status = 1;
     }
@@ -387,7 +409,49 @@ static int run_export(const struct config *config, const struct command_line *li
     without_file.count = 1;
     if (strcmp(line->words[1], "-") == 0)
         return run_plain(config, &without_file);
-    return export_to_file(config, &without_file, line->words[1]);
+    return run_to_file(config, &without_file, line->words[1]);
+}
+
+/* The backup is recorded once it is where it was to be. */
+static int run_backup(const struct config *config, const struct command_line *line)
+{
+    struct command_line request = {.count = 1, .words = {"backup", "done"}};
+    const char *path = line->words[1];
+    int status =
+        strcmp(path, "-") == 0 ? run_plain(config, &request) : run_to_file(config, &request, path);
+
+    if (status != 0)
+        return status;
+    request.count = 2;
+    return run_plain(config, &request);
+}
+
+static int run_check(const struct config *config, const struct command_line *line)
+{
+    return run_plain(config, line);
+}
+
+static int run_restore(const struct config *config, const struct command_line *line)
+{
+    uint8_t secret[SEAL_KEY_LEN];
+    const struct restore request = {line->words[1], config->data_dir, secret};
+    struct backup_manifest manifest;
+    struct buf text;
+    const char *why;
+    int result;
+
+    if (!line->values[OPTION_KEY])
+        log_fatal(2, "it is `petition restore FILE --key FILE`");
+    if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
+        log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
+    buf_init(&text, BUF_UNLIMITED);
+    result = restore_run(&request, &manifest, &text);
+    sodium_memzero(secret, sizeof secret);
+    if (result == 0)
+        restore_tell(&text, config->data_dir, &manifest);
+    fprintf(stderr, "%s%s\n", result == 0 ? "" : "petition: ", text.data);
+    buf_release(&text);
+    return result == 0 ? 0 : 1;
 }
 
 static int run_open(const struct config *config, const struct command_line *line)
@@ -454,17 +518,13 @@ static const struct command {
     bool needs_config;
     int (*run)(const struct config *config, const struct command_line *line);
 } commands[] = {
-    {"init", 1, true, run_init},
-    {"serve", 1, true, run_serve},
-    {"organiser", 3, true, run_organiser},
-    {"token", 2, true, run_plain},
-    {"deliver", 1, true, run_deliver},
-    {"export", 2, true, run_export},
-    {"open", 2, false, run_open},
-    {"withdraw", 2, true, run_withdraw},
-    {"healthcheck", 1, true, run_healthcheck},
-    {"version", 1, false, run_version},
-    {"help", 1, false, run_help},
+    {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
+    {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
+    {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
+    {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
+    {"backup", 2, true, run_backup},       {"restore", 2, true, run_restore},
+    {"check", 1, true, run_check},         {"healthcheck", 1, true, run_healthcheck},
+    {"version", 1, false, run_version},    {"help", 1, false, run_help},
 };
 
 static const struct command *find_command(const char *name)
@@ -475,13 +535,30 @@ static const struct command *find_command(const char *name)
     log_fatal(2, "unknown command %.60s (petition help)", name);
 }
 
+static bool takes(int option, const char *command)
+{
+    size_t len = strlen(command);
+    const char *word = options[option].commands;
+
+    if (!word)
+        return true;
+    for (; *word; word += strspn(word, " ")) {
+        size_t word_len = strcspn(word, " ");
+
+        if (word_len == len && strncmp(word, command, len) == 0)
+            return true;
+        word += word_len;
+    }
+    return false;
+}
+
 static void check_usage(const struct command *command, const struct command_line *line)
 {
     if (line->count != command->words)
         log_fatal(2, "%s: %s arguments (petition help)", command->name,
                   line->count < command->words ? "missing" : "too many");
     for (int o = 0; o < OPTION__COUNT; o++)
-        if (line->values[o] && options[o].command && strcmp(options[o].command, command->name) != 0)
+        if (line->values[o] && !takes(o, command->name))
             log_fatal(2, "%s does not take %s", command->name, options[o].name);
 }
 

@@ -1,0 +1,31 @@
+/*
+ * restore: a data directory out of a backup (backup.h).
+ *
+ * Everything is unpacked into DIR.restoring beside the target, verified there, synced, and renamed
+ * in one step; so DIR is whole or not there. A restore that is killed leaves DIR.restoring, which
+ * the next one for DIR empties first. DIR must not exist, or be empty.
+ *
+ * The stages are apart: unpack, verify, publish. Once there is a public log, a backup behind its
+ * head needs the missing entries: they are applied between verify and publish, to the unpacked
+ * database.
+ */
+#ifndef RESTORE_H
+#define RESTORE_H
+
+#include "backup.h"
+
+struct restore {
+    const char *file;
+    const char *dir;
+    const uint8_t *secret; /* SEAL_KEY_LEN: the organisers' */
+};
+
+/* 0 and the manifest; or -1 with a line in err, and nothing left behind. Runs alone in its process.
+ */
+int restore_run(const struct restore *r, struct backup_manifest *manifest, struct buf *err)
+    __attribute__((warn_unused_result));
+/* Some lines for the operator, the last without its end: what was restored, and what is left to do.
+ */
+void restore_tell(struct buf *out, const char *dir, const struct backup_manifest *manifest);
+
+#endif
