@@ -1,5 +1,5 @@
 /*
- * listener: the listening socket, from its setting.
+ * listener: a listening socket, from its setting or from whoever started the process.
  */
 #ifndef LISTENER_H
 #define LISTENER_H
@@ -7,9 +7,16 @@
 #include "buf.h"
 
 /* Binds ADDR:PORT, [ADDR]:PORT or unix:PATH (a stale socket file is replaced, a live
- * one is not). It does not listen yet. Returns a non-blocking descriptor; or -1 with a line in err,
- * and *usage tells whether the setting itself is wrong. */
-int listener_open(const char *setting, struct buf *err, bool *usage)
+ * one is not). It does not listen yet. Returns a non-blocking descriptor; or -1 with a line in err
+ * that names the setting, and *usage tells whether its value is wrong in itself. */
+int listener_open(const char *setting, const char *value, struct buf *err, bool *usage)
     __attribute__((warn_unused_result));
+
+/* Socket activation, sd_listen_fds(3): with a LISTEN_PID that is ours, *fd becomes the descriptor
+ * that LISTEN_FDS promises, which listens already, and is made non-blocking and close-on-exec.
+ * Whoever handed it over keeps it too: closing ours leaves its backlog as it is. *fd is 0 if there
+ * is none. -1 with a line in err if it is something else, or more than one. Takes the variables out
+ * of the environment: in main, before there are threads. */
+int listener_inherited(int *fd, struct buf *err) __attribute__((warn_unused_result));
 
 #endif
