@@ -111,6 +111,9 @@ install: all
 	install -D -m 755 $(BUILD)/petition $(DESTDIR)$(PREFIX)/bin/petition
 	install -d $(DESTDIR)$(PREFIX)/share/petition
 	cp -r public $(DESTDIR)$(PREFIX)/share/petition/
+	install -D -m 644 deploy/petition.service $(DESTDIR)$(PREFIX)/lib/systemd/system/petition.service
+	install -D -m 644 deploy/petition.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/petition.socket
+	install -D -m 644 deploy/petition.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/petition.conf
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/petition/copyright
 
 clean:

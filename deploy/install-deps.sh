@@ -78,6 +78,7 @@ if [ "$test_too" = yes ]; then
     need_program unzip unzip
     need_program sqlite3 sqlite3
     need_program curl curl
+    need_program systemd systemd-analyze
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core
     # A Node that is no Debian package brings its own npm; Debian's would be for another version.
