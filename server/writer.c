@@ -323,7 +323,7 @@ enum job_result writer_run(struct writer *w, struct job *job)
     pthread_mutex_unlock(&waiting.lock);
     pthread_cond_destroy(&waiting.wake);
     pthread_mutex_destroy(&waiting.lock);
-    return job->result;
+    return waiting.job.result; /* the inner one may be gone */
 }
 
 int writer_probe(struct job *job, struct db *db)
