@@ -3,8 +3,8 @@
 # MODULES is the architecture: a module may include only headers of modules listed before it
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
-MODULES = buf log files config notify metrics \
-          input identity negotiate entry seal minisign note figures template compress recent \
+MODULES = buf log files peer config notify metrics \
+          json input identity negotiate entry seal minisign note figures template compress recent \
           db db_desk content listener http http_reply http_pages http_stats runkey \
           writer watchdog view form publisher annex letter archive bundle delivery \
           health monitor sign withdraw pages export organiser organiser_api \

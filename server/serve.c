@@ -94,6 +94,7 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .listen = config->listen,
                                .inherited = s->inherited,
                                .base_url = config->base_url,
+                               .trusted = &config->trusted,
                                .threads = config->threads,
                                .routes = routes,
                                .error_page = error_page,
