@@ -3,11 +3,11 @@
 # MODULES is the architecture: a module may include only headers of modules listed before it
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
-MODULES = buf log files peer config \
+MODULES = buf log files peer config notify metrics \
           json input identity negotiate entry seal backup minisign note figures template compress recent \
-          db db_desk db_copy db_check content listener probe http http_reply http_pages runkey \
-          writer view form publisher annex letter archive bundle delivery \
-          health sign withdraw pages export organiser organiser_api \
+          db db_desk db_copy db_check content listener probe http http_reply http_pages http_stats runkey \
+          writer watchdog view form publisher annex letter archive bundle delivery \
+          health monitor sign withdraw pages export organiser organiser_api \
           setup service control backup_make restore check commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
@@ -123,6 +123,9 @@ install: all
 	install -D -m 644 deploy/petition.1 $(DESTDIR)$(PREFIX)/share/man/man1/petition.1
 	install -D -m 644 deploy/completion.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/petition
+	install -D -m 644 deploy/petition.service $(DESTDIR)$(PREFIX)/lib/systemd/system/petition.service
+	install -D -m 644 deploy/petition.socket $(DESTDIR)$(PREFIX)/lib/systemd/system/petition.socket
+	install -D -m 644 deploy/petition.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/petition.conf
 	install -D -m 644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/petition/copyright
 
 deb:

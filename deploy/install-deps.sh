@@ -81,6 +81,7 @@ if [ "$test_too" = yes ]; then
     need_program unzip unzip
     need_program sqlite3 sqlite3
     need_program curl curl
+    need_program systemd systemd-analyze
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core
     # Of the proxies' packages (below); most systems have them anyway.

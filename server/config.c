@@ -62,7 +62,7 @@ static const struct key keys[] = {
     YES_NO("accept_unconfirmed", accept_unconfirmed, "yes", "no: only proven mailboxes may sign"),
     NUMBER("pow_bits", pow_bits, "0", 0, 32, "work asked of a signer's browser; 0: none"),
     NUMBER("rate_limit", rate_limit, "0", 0, 1000000, "submissions per address and hour; 0: off"),
-    TEXT(metrics_listen, "", "ADDR:PORT of the metrics listener; empty: none"),
+    TEXT(metrics_listen, "", "ADDR:PORT or unix:PATH of GET /metrics, for operators; empty: none"),
     {"log_level", KEY_LEVEL, offsetof(struct config, log_level), "info", 0, 0,
      "error, warn, info or debug"},
 };
@@ -354,6 +354,11 @@ static int check_whole(struct config *c, struct buf *err)
     buf_clear(err);
     if (strcmp(c->confirmation, "none") != 0) {
         buf_adds(err, "confirmation must be none (email is not available in this version)");
+        return -1;
+    }
+    if (*c->metrics_listen && strcmp(c->metrics_listen, c->listen) == 0) {
+        buf_adds(err,
+                 "metrics_listen must not be where listen is: visitors would read the metrics");
         return -1;
     }
     return 0;

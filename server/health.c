@@ -28,13 +28,6 @@ void health_alive(struct http_request *rq, void *ctx)
     reply_ok(rq);
 }
 
-static int apply(struct job *job, struct db *db)
-{
-    (void)job;
-    db_touch(db);
-    return DB_OK;
-}
-
 static void done(struct job *job)
 {
     struct probe *probe = (struct probe *)job;
@@ -62,7 +55,7 @@ void health_ready(struct http_request *rq, void *ctx)
         return;
     }
     probe = xcalloc(1, sizeof *probe);
-    *probe = (struct probe){.job = {.apply = apply, .done = done}, .request = rq};
+    *probe = (struct probe){.job = {.apply = writer_probe, .done = done}, .request = rq};
     http_attach(rq, probe, free);
     http_park(rq, on_written, probe);
     writer_submit(writer, &probe->job);

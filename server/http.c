@@ -29,6 +29,8 @@
 #define IDLE_TIMEOUT_S          20
 #define READ_AWAY_MAX_BYTES     (1024 * 1024) /* of a body too large: read before the 413 */
 #define DRAIN_MAX_MS            3000          /* for half a request; parked ones are waited for */
+#define DRAIN_FRESH_MS          1000          /* for the first request of a new connection */
+#define DRAIN_QUIET_MS          200           /* so long without a request: nobody is in between */
 
 /* ---- framing */
 
@@ -110,6 +112,39 @@ static int check_post(const struct http_request *rq)
     return negotiate_media_type(http_header(rq, "Content-Type"), types[body]) ? 0 : 415;
 }
 
+/* What is kept of a connection, on the thread that it belongs to. */
+struct http_connection {
+    bool used; /* has brought a request */
+};
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = cls;
+    struct http_connection *c = *context;
+
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = xcalloc(1, sizeof *c);
+        atomic_fetch_add(&s->fresh, 1);
+    } else if (c) {
+        if (!c->used)
+            atomic_fetch_sub(&s->fresh, 1);
+        free(c);
+        *context = NULL;
+    }
+}
+
+static void not_fresh(struct http_server *s, struct MHD_Connection *connection)
+{
+    struct http_connection *c =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+    if (!c->used)
+        atomic_fetch_sub(&s->fresh, 1);
+    c->used = true;
+}
+
 static void free_request(struct http_request *rq)
 {
     if (rq->release)
@@ -127,8 +162,11 @@ static struct http_request *new_request(struct http_server *s, struct MHD_Connec
     rq->server = s;
     rq->connection = connection;
     rq->path = xstrdup(path);
+    rq->started_s = metrics_now_s();
     buf_init(&rq->body, INPUT_BODY_MAX_BYTES);
     atomic_fetch_add(&s->in_work, 1);
+    atomic_fetch_add(&s->begun, 1);
+    not_fresh(s, connection);
     return rq;
 }
 
@@ -207,12 +245,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   const char *method, const char *version, const char *upload,
                                   size_t *upload_len, void **state)
 {
-    struct http_server *s = cls;
     struct http_request *rq = *state;
-    enum MHD_Result queued = MHD_NO;
 
     if (!rq) {
-        rq = new_request(s, connection, url);
+        rq = new_request(cls, connection, url);
         *state = rq;
         return begin(rq, method, version);
     }
@@ -221,8 +257,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_len = 0;
         return MHD_YES;
     }
-    if (rq->get && !rq->resume && http_send_published(s, connection, rq->path, &queued))
-        return queued;
+    if (rq->get && !rq->resume && http_send_published(rq))
+        return rq->queued;
     return finish(rq);
 }
 
@@ -295,16 +331,15 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
                                      (intptr_t)threads, NULL},
                                     {MHD_OPTION_END, 0, NULL}};
 
-    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                MHD_USE_ERROR_LOG,
-                            0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
-                            on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET, s->listen_fd,
-                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
-                            keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-                            MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)(s->config.connections ? s->config.connections : CONNECTION_LIMIT),
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
 
 /* Publishing must not wait for ever for a moment without readers. */
@@ -325,6 +360,7 @@ struct http_server *http_open(const struct http_config *config, struct buf *err,
 
     *usage = false;
     s->config = *config;
+    http_stats_init(&s->stats);
     s->published = http_published_new();
     init_lock(&s->lock);
     buf_init(&policy, BUF_UNLIMITED);
@@ -336,7 +372,8 @@ struct http_server *http_open(const struct http_config *config, struct buf *err,
     s->listen_fd = -1;
     if (!raise_descriptor_limit(err))
         goto fail;
-    s->listen_fd = listener_open(config->listen, err, usage);
+    s->listen_fd = config->inherited ? config->inherited
+                                     : listener_open(config->setting, config->listen, err, usage);
     if (s->listen_fd < 0)
         goto fail;
     return s;
@@ -347,8 +384,9 @@ fail:
 
 int http_start(struct http_server *s, struct buf *err)
 {
-    if (listen(s->listen_fd, SOMAXCONN) != 0) {
-        buf_printf(err, "cannot listen on %s: %s", s->config.listen, strerror(errno));
+    if (!s->config.inherited && listen(s->listen_fd, SOMAXCONN) != 0) {
+        buf_printf(err, "%s: cannot listen on %s: %s", s->config.setting, s->config.listen,
+                   strerror(errno));
         return -1;
     }
     s->daemon = start_daemon(s);
@@ -357,36 +395,61 @@ int http_start(struct http_server *s, struct buf *err)
     return s->daemon ? 0 : -1;
 }
 
-/* Waits until no request is in work, at most DRAIN_MAX_MS; for parked ones, which their owners
- * answer, however long that takes. */
-static void wait_for_requests(struct http_server *s)
+/* True if a request is in work, or was a moment ago, or a connection has yet to bring one. */
+static bool is_busy(struct http_server *s, int waited_ms, unsigned *begun)
 {
-    for (int waited_ms = 0; atomic_load(&s->in_work) > 0 || atomic_load(&s->parked) > 0;
-         waited_ms += 10) {
+    unsigned now = atomic_load(&s->begun);
+    bool more = now != *begun;
+
+    *begun = now;
+    return more || atomic_load(&s->in_work) > 0 || atomic_load(&s->parked) > 0 ||
+           (waited_ms < DRAIN_FRESH_MS && atomic_load(&s->fresh) > 0);
+}
+
+/* Waits until for so long no request was in work, at most DRAIN_MAX_MS; for parked ones, which
+ * their owners answer, however long that takes. */
+static void wait_for_requests(struct http_server *s, int quiet_ms)
+{
+    unsigned begun = atomic_load(&s->begun);
+
+    for (int waited_ms = 0, quiet = 0;; waited_ms += 10, quiet += 10) {
+        if (is_busy(s, waited_ms, &begun))
+            quiet = 0;
+        if (quiet >= quiet_ms && atomic_load(&s->in_work) == 0 && atomic_load(&s->parked) == 0)
+            break;
         if (waited_ms >= DRAIN_MAX_MS && atomic_load(&s->parked) == 0)
             break;
         usleep(10 * 1000);
     }
 }
 
+/* No new connection from here on. Others may hold an inherited socket, so it is not shut down:
+ * whoever connects waits in its backlog. */
+static void stop_accepting(struct http_server *s)
+{
+    if (s->daemon)
+        MHD_quiesce_daemon(s->daemon);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
+    s->listen_fd = -1;
+}
+
 void http_drain(struct http_server *s)
 {
     atomic_store(&s->draining, true);
-    MHD_quiesce_daemon(s->daemon);
-    close(s->listen_fd);
-    s->listen_fd = -1;
-    wait_for_requests(s);
-    /* Connections that are kept alive may bring another one. */
+    stop_accepting(s);
+    /* Who has just connected, or is between two requests, is still answered. */
+    wait_for_requests(s, DRAIN_QUIET_MS);
     atomic_store(&s->refusing, true);
-    wait_for_requests(s);
+    wait_for_requests(s, 0);
 }
 
 void http_close(struct http_server *s)
 {
+    if (s->listen_fd >= 0)
+        stop_accepting(s);
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
-    if (s->listen_fd >= 0)
-        close(s->listen_fd);
     http_published_free(s->published);
     pthread_rwlock_destroy(&s->lock);
     free(s->policy);

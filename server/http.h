@@ -12,6 +12,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "metrics.h"
 #include "peer.h"
 
 #define HTTP_PARAMS_MAX 2
@@ -43,7 +44,10 @@ struct http_page {
 };
 
 struct http_config {
+    const char *setting;                 /* what `listen` is called in complaints */
     const char *listen;                  /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
+    int inherited;                       /* a descriptor that listens already, instead; 0: none */
+    int connections;                     /* 0: the limit is 4,000 */
     const char *base_url;                /* "" : Origin is compared with the request's Host */
     const struct peer_networks *trusted; /* whose X-Forwarded-For is believed; NULL: nobody's */
     int threads;                         /* 0: one per core */
@@ -61,14 +65,32 @@ struct http_server *http_open(const struct http_config *config, struct buf *err,
 /* Opens the port and answers: after the first http_publish. 0, or -1 with a line in err. */
 int http_start(struct http_server *s, struct buf *err) __attribute__((warn_unused_result));
 /* Stops accepting and waits until no request is in work: a few seconds for those that are still
- * being sent; as long as it takes for parked ones, which their owners must wake meanwhile.
- * Afterwards no handler runs any more. */
+ * being sent; as long as it takes for parked ones, which their owners must wake meanwhile. Whoever
+ * is connected is answered, and its connection then closed. An inherited socket goes on to listen
+ * for the process that comes next. Afterwards no handler runs any more. */
 void http_drain(struct http_server *s);
 /* Stops the threads. No request may be parked. */
 void http_close(struct http_server *s);
 
 /* Replaces the published set at once: a request sees the old or the new, never a mixture. */
 void http_publish(struct http_server *s, const struct http_page *pages, size_t count);
+
+/* What was answered since the start, by what was asked for and the first digit of the status. The
+ * time is the server's: from a request's headers to the moment its answer is ready. Any thread. */
+enum http_group {
+    HTTP_GROUP_PAGES,
+    HTTP_GROUP_SIGN,
+    HTTP_GROUP_API,
+    HTTP_GROUP_DESK,
+    HTTP_GROUP_OTHER,
+    HTTP_GROUP__COUNT
+};
+#define HTTP_STATUS_CLASSES 5
+struct http_stats {
+    metrics_counter answers[HTTP_GROUP__COUNT][HTTP_STATUS_CLASSES]; /* 1xx to 5xx */
+    struct histogram seconds[HTTP_GROUP__COUNT];
+};
+const struct http_stats *http_stats(const struct http_server *s);
 
 /* ---- for handlers */
 

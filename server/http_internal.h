@@ -1,8 +1,8 @@
 /*
- * http_internal: what the three files of http share, and nobody else sees.
+ * http_internal: what the files of http share, and nobody else sees.
  *
  * http.c runs the server and a request's life; http_reply.c makes answers and serves handlers;
- * http_pages.c holds the published set.
+ * http_pages.c holds the published set; http_stats.c counts.
  */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
@@ -23,9 +23,12 @@ struct http_server {
     char *policy; /* Content-Security-Policy */
     struct MHD_Daemon *daemon;
     int listen_fd;
+    struct http_stats stats;
     pthread_rwlock_t lock;       /* guards `published` */
     struct published *published; /* never NULL */
     atomic_int in_work, parked;  /* requests */
+    atomic_int fresh;            /* connections that have brought no request yet */
+    atomic_uint begun;           /* requests, ever: modulo its range */
     atomic_bool draining;        /* answers close their connections */
     atomic_bool refusing;        /* new requests are refused: nothing may park any more */
 };
@@ -41,6 +44,7 @@ struct http_request {
     char *path;
     const struct http_route *route; /* NULL: `refusal` says what to answer */
     int refusal;                    /* a status, or 0 */
+    double started_s;               /* metrics_now_s */
     char allow[32];
     bool get; /* GET or HEAD */
     struct path_params params;
@@ -58,12 +62,16 @@ struct http_request {
 /* Adds what every answer has. */
 void http_add_security_headers(const struct http_server *s, struct MHD_Response *response);
 
+/* http_stats.c */
+void http_stats_init(struct http_stats *stats);
+/* An answer has been queued. */
+void http_count_answer(const struct http_request *rq, int status);
+
 /* An empty set, and the end of one. */
 struct published *http_published_new(void);
 void http_published_free(struct published *p);
-/* Queues the published file of that path; false if there is none. */
-bool http_send_published(struct http_server *s, struct MHD_Connection *connection, const char *path,
-                         enum MHD_Result *queued);
+/* Queues the published file of the request's path; false if there is none. */
+bool http_send_published(struct http_request *rq);
 bool http_is_published(struct http_server *s, const char *path);
 
 #endif

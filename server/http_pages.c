@@ -11,11 +11,17 @@
 #include <sodium.h>
 #include <string.h>
 
-/* One published file: a response for each coding, and the 304. Shared by all connections. */
-struct published_page {
-    char *path;
+/* A response for each coding, and the 304. Shared by all connections. */
+struct responses {
     struct MHD_Response *coded[CODING__COUNT]; /* NULL: not offered */
     struct MHD_Response *not_modified[CODING__COUNT];
+};
+
+/* One published file. A response cannot be changed while connections share it, so there are two
+ * sets: one closes the connection, for the server that is stopping. */
+struct published_page {
+    char *path;
+    struct responses open, closing;
     char etag[CODING__COUNT][48];
 };
 
@@ -43,15 +49,21 @@ struct published *http_published_new(void)
     return xcalloc(1, sizeof(struct published));
 }
 
+static void destroy_responses(struct responses *r)
+{
+    for (int c = 0; c < CODING__COUNT; c++) {
+        if (r->coded[c])
+            MHD_destroy_response(r->coded[c]);
+        if (r->not_modified[c])
+            MHD_destroy_response(r->not_modified[c]);
+    }
+}
+
 void http_published_free(struct published *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        for (int c = 0; c < CODING__COUNT; c++) {
-            if (p->pages[i].coded[c])
-                MHD_destroy_response(p->pages[i].coded[c]);
-            if (p->pages[i].not_modified[c])
-                MHD_destroy_response(p->pages[i].not_modified[c]);
-        }
+        destroy_responses(&p->pages[i].open);
+        destroy_responses(&p->pages[i].closing);
         free(p->pages[i].path);
     }
     free(p->pages);
@@ -78,12 +90,30 @@ static struct MHD_Response *page_response(const struct http_server *s, const str
     return response;
 }
 
+static void make_responses(const struct http_server *s, struct responses *out,
+                           const struct published_page *made, const struct http_page *page)
+{
+    static const char *const names[] = {NULL, "gzip", "br"};
+    const struct buf *bodies[] = {&page->identity, &page->gzip, &page->brotli};
+
+    for (int c = 0; c < CODING__COUNT; c++) {
+        if (c != CODING_IDENTITY && bodies[c]->len == 0)
+            continue;
+        out->coded[c] = page_response(s, page, bodies[c], made->etag[c]);
+        out->not_modified[c] = page_response(s, page, NULL, made->etag[c]);
+        if (names[c])
+            MHD_add_response_header(out->coded[c], "Content-Encoding", names[c]);
+        if (out == &made->closing) {
+            MHD_add_response_header(out->coded[c], "Connection", "close");
+            MHD_add_response_header(out->not_modified[c], "Connection", "close");
+        }
+    }
+}
+
 /* Entity tags are strong, so each coding has its own: the hash of the plain bytes and a letter. */
 static void make_page(const struct http_server *s, struct published_page *out,
                       const struct http_page *page)
 {
-    static const char *const names[] = {NULL, "gzip", "br"};
-    const struct buf *bodies[] = {&page->identity, &page->gzip, &page->brotli};
     uint8_t hash[16];
     char hex[33];
 
@@ -91,15 +121,10 @@ static void make_page(const struct http_server *s, struct published_page *out,
                        NULL, 0);
     sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
     out->path = xstrdup(page->path);
-    for (int c = 0; c < CODING__COUNT; c++) {
-        if (c != CODING_IDENTITY && bodies[c]->len == 0)
-            continue;
+    for (int c = 0; c < CODING__COUNT; c++)
         snprintf(out->etag[c], sizeof out->etag[c], "\"%s-%c\"", hex, "igb"[c]);
-        out->coded[c] = page_response(s, page, bodies[c], out->etag[c]);
-        out->not_modified[c] = page_response(s, page, NULL, out->etag[c]);
-        if (names[c])
-            MHD_add_response_header(out->coded[c], "Content-Encoding", names[c]);
-    }
+    make_responses(s, &out->open, out, page);
+    make_responses(s, &out->closing, out, page);
 }
 
 void http_publish(struct http_server *s, const struct http_page *pages, size_t count)
@@ -121,33 +146,33 @@ void http_publish(struct http_server *s, const struct http_page *pages, size_t c
 static enum coding best_coding(const struct published_page *page, const char *accept)
 {
     for (enum coding c = CODING_BROTLI; c > CODING_IDENTITY; c--)
-        if (page->coded[c] && negotiate_accepts(accept, c))
+        if (page->open.coded[c] && negotiate_accepts(accept, c))
             return c;
     return CODING_IDENTITY;
 }
 
 /* Queues the published file of that path; false if there is none. The lock is held while the
  * response is queued: that counts a reference to it. */
-bool http_send_published(struct http_server *s, struct MHD_Connection *connection, const char *path,
-                         enum MHD_Result *queued)
+bool http_send_published(struct http_request *rq)
 {
+    struct http_server *s = rq->server;
     const struct published_page *page;
-    const char *accept, *known;
+    int status = 200;
 
     pthread_rwlock_rdlock(&s->lock);
-    page = find_page(s->published, path);
+    page = find_page(s->published, rq->path);
     if (page) {
-        enum coding c;
+        enum coding c = best_coding(page, http_header(rq, "Accept-Encoding"));
+        const struct responses *r = atomic_load(&s->draining) ? &page->closing : &page->open;
 
-        accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept-Encoding");
-        known = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "If-None-Match");
-        c = best_coding(page, accept);
-        if (negotiate_etag(known, page->etag[c]))
-            *queued = MHD_queue_response(connection, 304, page->not_modified[c]);
-        else
-            *queued = MHD_queue_response(connection, 200, page->coded[c]);
+        if (negotiate_etag(http_header(rq, "If-None-Match"), page->etag[c]))
+            status = 304;
+        rq->queued = MHD_queue_response(rq->connection, (unsigned)status,
+                                        status == 304 ? r->not_modified[c] : r->coded[c]);
     }
     pthread_rwlock_unlock(&s->lock);
+    if (page)
+        http_count_answer(rq, status);
     return page != NULL;
 }
 

@@ -96,6 +96,7 @@ static void send_response(struct http_request *rq, int status, struct MHD_Respon
         MHD_add_response_header(response, "Connection", "close");
     rq->queued = MHD_queue_response(rq->connection, (unsigned)status, response);
     MHD_destroy_response(response);
+    http_count_answer(rq, status);
 }
 
 void http_set_header(struct http_request *rq, const char *name, const char *value)

@@ -9,8 +9,11 @@
 
 #include "commands.h"
 #include "health.h"
+#include "listener.h"
+#include "monitor.h"
 #include "organiser.h"
 #include "pages.h"
+#include "watchdog.h"
 #include "withdraw.h"
 
 #include <inttypes.h>
@@ -25,10 +28,15 @@ struct server {
     struct pages_config pages;
     struct publisher *publisher;
     struct http_server *http;
+    struct http_server *metrics; /* the second listener, or NULL */
+    struct monitor monitor;
+    struct notify notify;
+    struct watchdog *watchdog; /* NULL: not asked for */
     struct withdrawing_config withdrawing;
     struct organiser_api api;
     struct buf style_src;
-    bool started; /* the port is open */
+    int inherited; /* a descriptor to listen on instead of the setting; 0: none */
+    bool started;  /* the port is open */
 };
 
 /* ---- routes */
@@ -77,10 +85,14 @@ static void error_page(void *ctx, struct buf *out, const char *lang, int status)
 
 /* ---- starting */
 
+#define METRICS_CONNECTIONS 16 /* whatever scrapes it, and a person */
+
 static int open_http(struct server *s, struct http_route *routes, struct buf *err, bool *usage)
 {
     const struct config *config = s->service.config;
-    struct http_config http = {.listen = config->listen,
+    struct http_config http = {.setting = "listen",
+                               .listen = config->listen,
+                               .inherited = s->inherited,
                                .base_url = config->base_url,
                                .trusted = &config->trusted,
                                .threads = config->threads,
@@ -95,6 +107,28 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
     http.route_count = fill_routes(s, routes);
     s->http = http_open(&http, err, usage);
     return s->http ? 0 : -1;
+}
+
+static int open_metrics(struct server *s, struct buf *err, bool *usage)
+{
+    static struct http_route routes[] = {
+        {HTTP_GET, HTTP_BODY_NONE, "/metrics", monitor_metrics, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/healthz", health_alive, NULL},
+    };
+    const struct http_config http = {.setting = "metrics_listen",
+                                     .listen = s->service.config->metrics_listen,
+                                     .base_url = "",
+                                     .connections = METRICS_CONNECTIONS,
+                                     .threads = 1,
+                                     .routes = routes,
+                                     .route_count = sizeof routes / sizeof *routes,
+                                     .style_src = "'none'"};
+
+    if (!*http.listen)
+        return 0;
+    routes[0].ctx = &s->monitor;
+    s->metrics = http_open(&http, err, usage);
+    return s->metrics ? 0 : -1;
 }
 
 static int start_engines(struct server *s, struct buf *err)
@@ -114,6 +148,7 @@ static int start_engines(struct server *s, struct buf *err)
         buf_adds(err, "the first publication failed");
         return -1;
     }
+    s->monitor = (struct monitor){s->http, s->service.writer, s->publisher};
     signing_attach(s->service.signing, s->service.writer, s->publisher);
     service_start_deliveries(&s->service, s->publisher);
     s->withdrawing = (struct withdrawing_config){&s->service.view, s->service.writer};
@@ -124,10 +159,39 @@ static int start_engines(struct server *s, struct buf *err)
     return s->control ? 0 : -1;
 }
 
+/* Tells it to whoever started us, and to whoever reads the log. */
+static void announce(struct server *s)
+{
+    const struct config *config = s->service.config;
+    bool local = strncmp(config->listen, "unix:", 5) == 0;
+
+    if (s->metrics)
+        log_info("metrics on %s", config->metrics_listen);
+    if (s->inherited)
+        log_info("listening on the socket handed over (LISTEN_FDS); the setting listen is ignored");
+    else
+        log_info("listening on %s%s%s", local ? "" : "http://", config->listen, local ? "" : "/");
+    notify_send(&s->notify, "READY=1");
+}
+
+/* Opens the ports. Metrics come first: where they cannot be had, nobody is let in. */
+static int start(struct server *s, struct buf *err)
+{
+    if ((s->metrics && http_start(s->metrics, err) != 0) || http_start(s->http, err) != 0)
+        return -1;
+    s->started = true;
+    s->watchdog = watchdog_open(&s->notify, s->service.writer);
+    announce(s);
+    return 0;
+}
+
 static void stop(struct server *s)
 {
     if (s->started)
         http_drain(s->http);
+    watchdog_close(s->watchdog);
+    if (s->metrics)
+        http_close(s->metrics);
     atomic_store(&s->commands.stopping, true);
     if (s->control)
         control_close(s->control);
@@ -136,6 +200,7 @@ static void stop(struct server *s)
     if (s->http)
         http_close(s->http);
     service_close(&s->service);
+    notify_release(&s->notify);
     buf_release(&s->style_src);
 }
 
@@ -160,13 +225,6 @@ static void wait_for_signal(const sigset_t *set)
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
-static void announce(const struct config *config)
-{
-    bool local = strncmp(config->listen, "unix:", 5) == 0;
-
-    log_info("listening on %s%s%s", local ? "" : "http://", config->listen, local ? "" : "/");
-}
-
 int serve(const struct config *config)
 {
     struct server s = {.style_src = {0}};
@@ -179,13 +237,14 @@ int serve(const struct config *config)
     buf_init(&s.style_src, BUF_UNLIMITED);
     buf_init(&err, BUF_UNLIMITED);
     block_signals(&set);
-    if (service_open(&s.service, config, SERVICE_SERVE, &err) != 0 ||
-        open_http(&s, routes, &err, &usage) != 0 || start_engines(&s, &err) != 0 ||
-        http_start(s.http, &err) != 0)
+    notify_init(&s.notify);
+    if (listener_inherited(&s.inherited, &err) != 0 ||
+        service_open(&s.service, config, SERVICE_SERVE, &err) != 0 ||
+        open_http(&s, routes, &err, &usage) != 0 || open_metrics(&s, &err, &usage) != 0 ||
+        start_engines(&s, &err) != 0 || start(&s, &err) != 0)
         goto out;
-    s.started = true;
-    announce(config);
     wait_for_signal(&set);
+    notify_send(&s.notify, "STOPPING=1");
     status = 0;
 out:
     stop(&s);

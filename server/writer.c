@@ -40,7 +40,11 @@ struct writer {
     struct job **batch;       /* the thread's: room for all places */
     int64_t erased_since_s;   /* the thread's: 0, or when the WAL began to hold erased columns */
     atomic_int_least64_t log_size;
+    struct writer_stats stats;
 };
+
+static const double bounds_jobs[] = {1, 4, 16, 64, 256, 1024};
+static const double bounds_commit_s[] = {0.001, 0.004, 0.016, 0.064, 0.25, 1, 4};
 
 static int64_t monotonic_s(void)
 {
@@ -93,9 +97,13 @@ static enum job_result attempt(struct writer *w, size_t count, bool *broken)
     if (result == DB_OK)
         result = apply_all(w, count);
     if (result == DB_OK) {
+        double started_s = metrics_now_s();
+
         result = db_commit(w->db);
+        histogram_add(&w->stats.commit_seconds, metrics_now_s() - started_s);
         *broken = result != DB_OK && result != DB_FULL;
     }
+    atomic_store(&w->stats.disk_full, result == DB_FULL);
     if (result != DB_OK)
         db_rollback(w->db);
     if (w->hooks.attempt_end)
@@ -117,6 +125,10 @@ static void run_batch(struct writer *w, struct job *first)
     enum job_result result = attempt(w, count, &broken);
 
     atomic_store(&w->log_size, db_log_size(w->db));
+    atomic_store(&w->stats.wal_pages, db_wal_pages(w->db));
+    histogram_add(&w->stats.batch_jobs, (double)count);
+    if (result != JOB_COMMITTED)
+        atomic_fetch_add(&w->stats.failed_batches, 1);
     give_back_places(w, count);
     for (size_t i = 0; i < count; i++) {
         struct job *job = w->batch[i];
@@ -149,6 +161,7 @@ static void look_after_wal(struct writer *w)
         result = db_checkpoint(w->db, false);
     if (!db_erasure_pending(w->db))
         w->erased_since_s = 0;
+    atomic_store(&w->stats.wal_pages, db_wal_pages(w->db));
     if (result < 0) {
         log_error("a checkpoint failed; ending, so that a restart recovers the database");
         _exit(1);
@@ -205,6 +218,9 @@ struct writer *writer_open(struct db *db, int queue_limit, const struct writer_h
     if (hooks)
         w->hooks = *hooks;
     atomic_store(&w->log_size, db_log_size(db));
+    histogram_init(&w->stats.batch_jobs, bounds_jobs, sizeof bounds_jobs / sizeof *bounds_jobs);
+    histogram_init(&w->stats.commit_seconds, bounds_commit_s,
+                   sizeof bounds_commit_s / sizeof *bounds_commit_s);
     pthread_mutex_init(&w->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -307,7 +323,31 @@ enum job_result writer_run(struct writer *w, struct job *job)
     pthread_mutex_unlock(&waiting.lock);
     pthread_cond_destroy(&waiting.wake);
     pthread_mutex_destroy(&waiting.lock);
-    return waiting.job.result; /* the inner job may be gone */
+    return waiting.job.result; /* the inner one may be gone */
+}
+
+int writer_probe(struct job *job, struct db *db)
+{
+    (void)job;
+    db_touch(db);
+    return DB_OK;
+}
+
+/* ---- what is known from outside */
+
+const struct writer_stats *writer_stats(const struct writer *w)
+{
+    return &w->stats;
+}
+
+int writer_queue_length(struct writer *w)
+{
+    int length;
+
+    pthread_mutex_lock(&w->lock);
+    length = w->places;
+    pthread_mutex_unlock(&w->lock);
+    return length;
 }
 
 int64_t writer_log_size(const struct writer *w)

@@ -14,6 +14,7 @@
 #define WRITER_H
 
 #include "db.h"
+#include "metrics.h"
 
 enum job_result { JOB_COMMITTED, JOB_FAILED };
 
@@ -52,6 +53,22 @@ void writer_submit(struct writer *w, struct job *job);
  * JOB_FAILED, without done, when the writer is closing. They have places of their own: a queue that
  * visitors have filled does not stop them. */
 enum job_result writer_run(struct writer *w, struct job *job) __attribute__((warn_unused_result));
+
+/* apply() of a job that changes nothing and yet is committed to the disk as a submission is: for
+ * whoever wants to know whether the writer still writes. */
+int writer_probe(struct job *job, struct db *db);
+
+/* What the writer has done since the start. Any thread. */
+struct writer_stats {
+    struct histogram batch_jobs;     /* of every batch */
+    struct histogram commit_seconds; /* of every commit that was tried */
+    metrics_counter failed_batches;
+    atomic_int wal_pages;  /* as of the last commit or checkpoint */
+    atomic_bool disk_full; /* the last attempt found no room */
+};
+const struct writer_stats *writer_stats(const struct writer *w);
+/* Jobs submitted or announced by a reservation, and not yet committed. Any thread. */
+int writer_queue_length(struct writer *w);
 
 /* Entries of the log as of the last commit. Any thread. */
 int64_t writer_log_size(const struct writer *w);
