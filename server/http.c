@@ -122,8 +122,12 @@ static void free_request(struct http_request *rq)
 static struct http_request *new_request(struct http_server *s, struct MHD_Connection *connection,
                                         const char *path)
 {
-    struct http_request *rq = xcalloc(1, sizeof *rq);
+    struct http_request *rq = malloc(sizeof *rq);
 
+    if (!rq)
+        abort();
+    memset(rq, 0, offsetof(struct http_request, params));
+    rq->params.count = 0;
     rq->server = s;
     rq->connection = connection;
     rq->path = xstrdup(path);
