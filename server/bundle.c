@@ -14,6 +14,7 @@
 #include "annex.h"
 #include "archive.h"
 #include "files.h"
+#include "json.h"
 #include "letter.h"
 
 #include <errno.h>
@@ -43,25 +44,6 @@ static const struct {
     {"spool-plain.zip", "plain", "never"},
 };
 
-static const cJSON *member(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
-static const char *string_of(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(member(object, name));
-
-    return text ? text : "";
-}
-
-static int64_t number_of(const cJSON *object, const char *name)
-{
-    const cJSON *n = member(object, name);
-
-    return cJSON_IsNumber(n) ? (int64_t)n->valuedouble : 0;
-}
-
 static const cJSON *addressee_at(const struct content *content, int position)
 {
     return cJSON_GetArrayItem(content->addressees, position);
@@ -71,8 +53,8 @@ void bundle_file_name(struct buf *out, const struct content *content, int positi
 {
     const cJSON *addressee = addressee_at(content, position);
 
-    buf_printf(out, "%02d-%s.zip", (int)number_of(addressee, "number"),
-               string_of(addressee, "slug"));
+    buf_printf(out, "%02d-%s.zip", (int)json_number(addressee, "number"),
+               json_text(addressee, "slug"));
 }
 
 void bundle_clean(const struct bundle_context *b, bool spool)
@@ -268,8 +250,8 @@ static cJSON *open_list(const struct bundle_context *b, struct buf *why)
         archive_explain(why, SPOOL_LIST, errno);
     else
         list = cJSON_ParseWithLength(text.data, text.len);
-    if (list && (number_of(list, "delivery") != b->delivery->id ||
-                 number_of(list, "frozen_s") != b->delivery->frozen_s)) {
+    if (list && (json_number(list, "delivery") != b->delivery->id ||
+                 json_number(list, "frozen_s") != b->delivery->frozen_s)) {
         cJSON_Delete(list);
         list = NULL;
     }
@@ -356,7 +338,7 @@ static void sum_annexes(struct making *m)
     const cJSON *part;
 
     cJSON_ArrayForEach(part, m->parts)
-        sum_file(m, string_of(part, "name"), string_of(part, "sha256"), number_of(part, "bytes"));
+        sum_file(m, json_text(part, "name"), json_text(part, "sha256"), json_number(part, "bytes"));
 }
 
 static void add_member_text(struct buf *out, const char *name, const char *text)
@@ -371,16 +353,16 @@ static void make_manifest(struct making *m)
                                          "submissions", "repeats",    "withdrawn"};
     struct small_file *file = new_file(m, "manifest.json");
     struct buf *out = &file->data;
-    const cJSON *removed = member(m->figures, "removed"), *reason;
+    const cJSON *removed = json_member(m->figures, "removed"), *reason;
 
     buf_printf(out, "{\"format\":\"petition-bundle/v1\",\n\"delivery\":%" PRId64,
                m->b->delivery->id);
-    buf_printf(out, ",\n\"addressee\":%" PRId64, number_of(m->addressee, "number"));
-    add_member_text(out, "slug", string_of(m->addressee, "slug"));
-    add_member_text(out, "date", string_of(m->figures, "date"));
+    buf_printf(out, ",\n\"addressee\":%" PRId64, json_number(m->addressee, "number"));
+    add_member_text(out, "slug", json_text(m->addressee, "slug"));
+    add_member_text(out, "date", json_text(m->figures, "date"));
     add_member_text(out, "origin", m->b->origin);
     for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
-        buf_printf(out, ",\n\"%s\":%" PRId64, totals[i], number_of(m->figures, totals[i]));
+        buf_printf(out, ",\n\"%s\":%" PRId64, totals[i], json_number(m->figures, totals[i]));
     buf_adds(out, ",\n\"removed\":{");
     cJSON_ArrayForEach(reason, removed)
         buf_printf(out, "%s\"%s\":%" PRId64, reason == removed->child ? "" : ",", reason->string,
@@ -399,8 +381,8 @@ static void make_sums(struct making *m)
     buf_add(&sums->data, m->sums.data, m->sums.len);
     snprintf(comment, sizeof comment,
              "petition delivery %" PRId64 " addressee %02d date %s file SHA256SUMS",
-             m->b->delivery->id, (int)number_of(m->addressee, "number"),
-             string_of(m->figures, "date"));
+             m->b->delivery->id, (int)json_number(m->addressee, "number"),
+             json_text(m->figures, "date"));
     minisign_sign(m->b->minisign, &new_file(m, "SHA256SUMS.minisig")->data, sums->data.data,
                   sums->data.len, comment);
 }
@@ -437,7 +419,7 @@ static int write_bundle(struct making *m, const char *name, struct buf *why)
     zip = archive_new(m->b->dir, name, m->b->delivery->frozen_s);
     for (size_t i = 0; i < m->before; i++)
         archive_add(zip, m->files[i].name, &m->files[i].data);
-    cJSON_ArrayForEach(part, m->parts) archive_copy(zip, string_of(part, "name"), spool);
+    cJSON_ArrayForEach(part, m->parts) archive_copy(zip, json_text(part, "name"), spool);
     for (size_t i = m->before; i < m->count; i++)
         archive_add(zip, m->files[i].name, &m->files[i].data);
     result = archive_finish(zip, &watch, why);
@@ -491,12 +473,12 @@ int bundle_build(const struct bundle_context *b, int position, struct bundle_row
     buf_init(&name, 256);
     buf_init(&m.entries, SMALL_FILE_MAX);
     buf_init(&m.sums, SMALL_FILE_MAX);
-    if (strcmp(string_of(m.addressee, "names"), variants[VARIANT_NAMES].addressee) != 0)
+    if (strcmp(json_text(m.addressee, "names"), variants[VARIANT_NAMES].addressee) != 0)
         m.variant = VARIANT_PLAIN;
     m.list = open_list(b, why);
     if (!m.list)
         goto out;
-    m.parts = member(m.list, variants[m.variant].member);
+    m.parts = json_member(m.list, variants[m.variant].member);
     m.figures = cJSON_ParseWithLength(b->delivery->figures.data, b->delivery->figures.len);
     if (!m.figures || cJSON_GetArraySize(m.parts) == 0) {
         buf_adds(why, "the delivery's figures or its list of annexes cannot be read");
@@ -504,7 +486,7 @@ int bundle_build(const struct bundle_context *b, int position, struct bundle_row
     }
     make_files(&m, position);
     bundle_file_name(&name, b->content, position);
-    row->addressee = (int)number_of(m.addressee, "number");
+    row->addressee = (int)json_number(m.addressee, "number");
     if (write_bundle(&m, name.data, why) == 0)
         result = measure(b, name.data, row, why);
 out:

@@ -259,7 +259,6 @@ static void work_on(struct delivery *d, struct delivery_row *row)
         if (set_state(d, row, DELIVERY_FAILED, why.data))
             remove_all(d, row);
     }
-    atomic_store(&d->in_work, 0);
     buf_release(&dir);
     buf_release(&why);
 }

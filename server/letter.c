@@ -8,29 +8,11 @@
 #include "letter.h"
 
 #include "figures.h"
+#include "json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const cJSON *member(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
-static const char *string_of(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(member(object, name));
-
-    return text ? text : "";
-}
-
-static uint64_t number_of(const cJSON *object, const char *name)
-{
-    const cJSON *n = member(object, name);
-
-    return cJSON_IsNumber(n) && n->valuedouble > 0 ? (uint64_t)n->valuedouble : 0;
-}
 
 static const cJSON *addressee_of(const struct letter_source *s)
 {
@@ -52,7 +34,7 @@ static void set_number(cJSON *object, const char *name, uint64_t n, enum lang la
 /* "2017-10-23" as the language writes it; the catalogue has the pattern and the months. */
 static void set_date(cJSON *object, const char *name, const struct letter_source *s, enum lang lang)
 {
-    const char *iso = string_of(s->figures, "date");
+    const char *iso = json_text(s->figures, "date");
     int year = 0, month = 0, day = 0;
     cJSON *parts = cJSON_CreateObject();
     char key[24];
@@ -76,7 +58,8 @@ static uint64_t removed(const cJSON *figures)
     const cJSON *reason;
     uint64_t sum = 0;
 
-    cJSON_ArrayForEach(reason, member(figures, "removed")) sum += (uint64_t)reason->valuedouble;
+    cJSON_ArrayForEach(reason, json_member(figures, "removed")) sum +=
+        (uint64_t)reason->valuedouble;
     return sum;
 }
 
@@ -105,13 +88,13 @@ static cJSON *new_values(const struct letter_source *s, enum lang lang)
     cJSON *values = cJSON_CreateObject();
 
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        set_number(values, numbers[i], number_of(s->figures, numbers[i]), lang);
+        set_number(values, numbers[i], (uint64_t)json_number(s->figures, numbers[i]), lang);
     set_number(values, "removed", removed(s->figures), lang);
-    set_number(values, "delivery", number_of(s->figures, "delivery"), lang);
-    set_number(values, "addressee", number_of(addressee_of(s), "number"), lang);
+    set_number(values, "delivery", (uint64_t)json_number(s->figures, "delivery"), lang);
+    set_number(values, "addressee", (uint64_t)json_number(addressee_of(s), "number"), lang);
     set_date(values, "date", s, lang);
     set_sender(values, s, lang);
-    cJSON_AddStringToObject(values, "day", string_of(s->figures, "date"));
+    cJSON_AddStringToObject(values, "day", json_text(s->figures, "date"));
     cJSON_AddStringToObject(values, "organiser", organiser(s, lang));
     cJSON_AddStringToObject(values, "origin", *s->base_url ? s->base_url : s->origin);
     cJSON_AddStringToObject(values, "base_url", s->base_url);
@@ -132,7 +115,7 @@ static void fill(struct buf *out, const char *text, const cJSON *values)
         buf_add(out, text, (size_t)(open - text));
         if (open[len] == '}' && len <= sizeof word) {
             snprintf(word, sizeof word, "%.*s", (int)len - 1, open + 1);
-            value = cJSON_GetStringValue(member(values, word));
+            value = cJSON_GetStringValue(json_member(values, word));
         }
         buf_adds(out, value ? value : "{");
         open += value ? len + 1 : 1;
@@ -160,9 +143,9 @@ size_t letter_list(const struct letter_source *s, struct letter_to *letters, siz
     size_t count = 0;
     int at = 0;
 
-    cJSON_ArrayForEach(person, member(addressee_of(s), "people"))
+    cJSON_ArrayForEach(person, json_member(addressee_of(s), "people"))
     {
-        cJSON_ArrayForEach(code, member(person, "letter"))
+        cJSON_ArrayForEach(code, json_member(person, "letter"))
         {
             if (count < cap)
                 letters[count] =
@@ -181,7 +164,7 @@ static void add_texts(cJSON *data, const cJSON *from, const cJSON *values)
 
     cJSON_ArrayForEach(text, from)
     {
-        if (member(data, text->string))
+        if (json_member(data, text->string))
             continue;
         if (cJSON_IsString(text)) {
             cJSON_AddItemToObject(data, text->string, filled(text, values));
@@ -200,33 +183,34 @@ static void add_recipient(cJSON *data, const cJSON *person, const cJSON *own, en
     cJSON *recipient = cJSON_AddObjectToObject(data, "recipient");
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const cJSON *from = member(own, names[i]) ? own : person;
+        const cJSON *from = json_member(own, names[i]) ? own : person;
 
-        cJSON_AddStringToObject(recipient, names[i], string_of(from, names[i]));
+        cJSON_AddStringToObject(recipient, names[i], json_text(from, names[i]));
     }
     cJSON_AddStringToObject(recipient, "lang", own ? lang_codes[lang] : "en");
-    cJSON_AddStringToObject(recipient, "known_as", string_of(person, "name"));
+    cJSON_AddStringToObject(recipient, "known_as", json_text(person, "name"));
 }
 
 void letter_write(struct buf *out, const struct letter_source *s, const struct letter_to *to)
 {
     const cJSON *letters = s->content->letters[to->lang], *addressee = addressee_of(s), *own;
-    const cJSON *person = cJSON_GetArrayItem(member(addressee, "people"), to->person);
+    const cJSON *person = cJSON_GetArrayItem(json_member(addressee, "people"), to->person);
     cJSON *values = new_values(s, to->lang), *data = cJSON_CreateObject();
     char key[24];
 
-    snprintf(key, sizeof key, "%d-%d", (int)number_of(addressee, "number"), to->person + 1);
-    own = member(member(letters, "letters"), key);
+    snprintf(key, sizeof key, "%d-%d", (int)(uint64_t)json_number(addressee, "number"),
+             to->person + 1);
+    own = json_member(json_member(letters, "letters"), key);
     cJSON_AddStringToObject(data, "lang", lang_codes[to->lang]);
-    cJSON_AddStringToObject(data, "date", string_of(values, "date"));
-    cJSON_AddStringToObject(data, "delivery", string_of(values, "delivery"));
-    cJSON_AddStringToObject(data, "addressee", string_of(values, "addressee"));
+    cJSON_AddStringToObject(data, "date", json_text(values, "date"));
+    cJSON_AddStringToObject(data, "delivery", json_text(values, "delivery"));
+    cJSON_AddStringToObject(data, "addressee", json_text(values, "addressee"));
     cJSON_AddStringToObject(data, "contact", s->organiser_contact);
     cJSON_AddStringToObject(data, "petition_title",
-                            string_of(s->content->petition[to->lang], "title"));
-    add_recipient(data, person, member(own, "recipient"), to->lang);
+                            json_text(s->content->petition[to->lang], "title"));
+    add_recipient(data, person, json_member(own, "recipient"), to->lang);
     add_texts(data, own, values);
-    add_texts(data, member(letters, "shared"), values);
+    add_texts(data, json_member(letters, "shared"), values);
     template_render(content_template(s->content, "letter"), out, s->content->catalogue[to->lang],
                     data);
     cJSON_Delete(data);
@@ -260,11 +244,13 @@ static void add_totals(cJSON *data, const struct letter_source *s)
     cJSON *rows = cJSON_AddArrayToObject(data, "rows");
 
     for (size_t i = 0; names[i]; i++)
-        add_row(rows, keyed_text(s, "summary.", names[i]), number_of(s->figures, names[i]));
-    cJSON_ArrayForEach(reason, member(s->figures, "removed"))
+        add_row(rows, keyed_text(s, "summary.", names[i]),
+                (uint64_t)json_number(s->figures, names[i]));
+    cJSON_ArrayForEach(reason, json_member(s->figures, "removed"))
         add_row(rows, keyed_text(s, "summary.removed.", reason->string),
                 (uint64_t)reason->valuedouble);
-    add_row(rows, keyed_text(s, "summary.", "log_size"), number_of(s->figures, "log_size"));
+    add_row(rows, keyed_text(s, "summary.", "log_size"),
+            (uint64_t)json_number(s->figures, "log_size"));
 }
 
 static const char *tier_label(const struct letter_source *s, const char *tier)
@@ -294,7 +280,7 @@ static const struct summary_table {
 
 static void add_table(cJSON *tables, const struct letter_source *s, const struct summary_table *t)
 {
-    const cJSON *cells = member(s->figures, t->figures), *cell;
+    const cJSON *cells = json_member(s->figures, t->figures), *cell;
     cJSON *table, *rows;
     char head[32];
 
@@ -307,7 +293,7 @@ static void add_table(cJSON *tables, const struct letter_source *s, const struct
     cJSON_AddStringToObject(table, "head_value", keyed_text(s, "summary.", "number"));
     rows = cJSON_AddArrayToObject(table, "rows");
     cJSON_ArrayForEach(cell, cells)
-        add_row(rows, t->label(s, string_of(cell, t->key)), number_of(cell, "n"));
+        add_row(rows, t->label(s, json_text(cell, t->key)), (uint64_t)json_number(cell, "n"));
     cJSON_AddItemToArray(tables, table);
 }
 
@@ -318,10 +304,10 @@ void letter_summary(struct buf *out, const struct letter_source *s)
     cJSON_AddStringToObject(data, "lang", lang_codes[LANG_EN]);
     cJSON_AddStringToObject(data, "title", content_text(s->content, LANG_EN, "summary.title"));
     cJSON_AddStringToObject(data, "petition_title",
-                            string_of(s->content->petition[LANG_EN], "title"));
+                            json_text(s->content->petition[LANG_EN], "title"));
     set_date(data, "date", s, LANG_EN);
-    set_number(data, "delivery", number_of(s->figures, "delivery"), LANG_EN);
-    set_number(data, "addressee", number_of(addressee_of(s), "number"), LANG_EN);
+    set_number(data, "delivery", (uint64_t)json_number(s->figures, "delivery"), LANG_EN);
+    set_number(data, "addressee", (uint64_t)json_number(addressee_of(s), "number"), LANG_EN);
     add_totals(data, s);
     tables = cJSON_AddArrayToObject(data, "tables");
     for (size_t i = 0; i < sizeof summary_tables / sizeof *summary_tables; i++)

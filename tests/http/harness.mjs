@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const bin = path.resolve(root, process.env.PETITION_BIN ?? 'build/petition');
 
-const START_MS = 30_000;
+const START_MS = 15_000;
 const STOP_MS = 15_000; // requests in work have ten seconds
 const COMMAND_MS = 120_000;
 const REQUEST_MS = 60_000;
@@ -84,15 +84,23 @@ export async function parallel(count, width, work) {
     return results;
 }
 
-export function freePort() {
-    return new Promise((resolve, reject) => {
-        const probe = net.createServer();
-        probe.once('error', reject);
-        probe.listen(0, '127.0.0.1', () => {
-            const { port } = probe.address();
-            probe.close(() => resolve(port));
-        });
-    });
+const canListen = (port) => new Promise((resolve) => {
+    const probe = net.createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+});
+
+/**
+ * A port where nobody listens, below those that the kernel gives to outgoing connections: a server
+ * that is restarted finds it free again.
+ */
+export async function freePort() {
+    for (let i = 0; i < 100; i++) {
+        const port = 10_000 + Math.floor(Math.random() * 22_000);
+        if (await canListen(port))
+            return port;
+    }
+    throw new Error('no free port');
 }
 
 function environment(settings = {}) {
@@ -204,12 +212,17 @@ export class Service {
         this.ended = new Promise((resolve) => {
             child.once('close', (status, signal) => resolve({ status, signal }));
         });
-        await until(async () => {
-            if (child.exitCode !== null || child.signalCode !== null)
-                throw new Error(`the server ended at once: ${this.stderr}`);
-            const answer = await this.get('/healthz').catch(() => null);
-            return answer?.status === 200;
-        }, 'the server answers /healthz', START_MS, 15);
+        try {
+            await until(async () => {
+                if (child.exitCode !== null || child.signalCode !== null)
+                    throw new Error(`the server ended at once: ${this.stderr}`);
+                const answer = await this.get('/healthz').catch(() => null);
+                return answer?.status === 200;
+            }, 'the server answers /healthz', START_MS, 15);
+        } catch (error) {
+            await this.kill9();
+            throw error;
+        }
     }
 
     async #end(signal) {

@@ -1,0 +1,18 @@
+/*
+ * json: reading members of a parsed object, with a harmless answer where there is none.
+ */
+#ifndef JSON_H
+#define JSON_H
+
+#include "buf.h"
+
+#include <cjson/cJSON.h>
+
+/* The member, or NULL. */
+const cJSON *json_member(const cJSON *object, const char *name);
+/* Its string, or "". */
+const char *json_text(const cJSON *object, const char *name);
+/* Its number as a whole one, or 0 if there is none or it is negative. */
+int64_t json_number(const cJSON *object, const char *name);
+
+#endif
