@@ -4,7 +4,7 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files config \
-          input identity negotiate entry seal minisign note figures template compress recent \
+          input csv identity negotiate entry seal minisign note figures template compress recent \
           db db_desk content listener http http_reply http_pages runkey \
           writer view form publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
