@@ -6,7 +6,7 @@
 MODULES = buf log files config \
           input csv identity negotiate entry seal minisign note figures template compress recent \
           db db_desk content listener http http_reply http_pages runkey \
-          writer view form publisher annex letter archive bundle delivery \
+          writer view form submit paper publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
           setup service control commands serve main
 
