@@ -4,9 +4,9 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files config \
-          json input identity negotiate entry seal minisign note figures template compress recent \
-          db db_desk content listener http http_reply http_pages runkey \
-          writer view form publisher annex letter archive bundle delivery \
+          json input csv identity negotiate entry seal minisign note figures template compress \
+          recent db db_desk content listener http http_reply http_pages runkey \
+          writer view form submit paper publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
           setup service control commands serve main
 
