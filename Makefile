@@ -45,6 +45,8 @@ help:
 	@echo 'make run        install what is missing, build, and serve a demonstration on 127.0.0.1:8080'
 	@echo 'make test       install what the tests need and run them all'
 	@echo 'make unit       the unit tests only (needs libcmocka-dev)'
+	@echo 'make bench      measure every budget of tests/bench/README.md, in less than ten minutes'
+	@echo 'make bench-10m  measure growth to 10,000,000 signatures (10 GB of disk, half an hour)'
 	@echo 'make layers     check that modules depend downwards only'
 	@echo 'make owners     check that each foreign header has its owner'
 	@echo 'make format     clang-format all sources'
@@ -78,6 +80,23 @@ $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
 
 unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
+
+# Measuring. The program with one transaction per request is built in a folder of its own.
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill
+
+$(BUILD)/fill: tests/bench/fill.c $(LIBRARY)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
+
+$(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c Makefile | $(BUILD)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) $(LINK) -o $@ $< $(LIBS)
+
+bench bench-10m:
+	sh deploy/install-deps.sh --bench
+	$(MAKE) all $(BENCH_PROGRAMS)
+	$(MAKE) BUILD=$(BUILD)/one CFLAGS='$(CFLAGS) -DWRITER_BATCH_MAX=1' all
+	node tests/bench/$@.mjs
 
 run:
 	sh deploy/install-deps.sh
@@ -116,4 +135,4 @@ install: all
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help unit run test layers owners format install clean
+.PHONY: all help unit run test bench bench-10m layers owners format install clean

@@ -4,6 +4,7 @@
 #   install-deps.sh               compiler, make, libraries
 #   install-deps.sh --test        also what `make test` needs, and the packages of tests/
 #   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer
+#   install-deps.sh --bench       also what `make bench` needs
 #
 # Non-interactive. If nothing is missing it says nothing and needs no special rights.
 set -eu
@@ -16,12 +17,14 @@ NODE_PACKAGE_VERSION=22.23.3
 
 test_too=no
 ci_too=no
+bench_too=no
 for argument in "$@"; do
     case $argument in
     --test) test_too=yes ;;
     --ci) ci_too=yes ;;
+    --bench) bench_too=yes ;;
     *)
-        echo "usage: install-deps.sh [--test] [--ci]" >&2
+        echo "usage: install-deps.sh [--test] [--ci] [--bench]" >&2
         exit 2
         ;;
     esac
@@ -98,6 +101,15 @@ if [ "$ci_too" = yes ]; then
     need_program gcc gcc
     need_program clang clang
     need_package libclang-rt-14-dev
+fi
+
+if [ "$bench_too" = yes ]; then
+    has node || add nodejs
+    need_program curl curl
+    need_program wrk wrk
+    # Debian starts nginx when it is installed; the benchmark starts its own.
+    [ -x /usr/sbin/nginx ] || add nginx-light
+    need_package libnginx-mod-http-brotli-static
 fi
 
 install_line="apt-get update && apt-get install -y --no-install-recommends$missing"

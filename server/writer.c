@@ -29,6 +29,11 @@
 #define HOUSEKEEPING_S  1      /* how often an idle thread looks after the WAL */
 #define LAST_ANSWERS_US (300 * 1000) /* for the answers of a failed batch to leave */
 
+/* Jobs in one transaction. `make bench` builds a program with 1, to show what batches are worth. */
+#ifndef WRITER_BATCH_MAX
+#define WRITER_BATCH_MAX SIZE_MAX
+#endif
+
 struct writer {
     struct db *db; /* the thread's, from open to close */
     struct writer_hooks hooks;
@@ -180,6 +185,18 @@ static struct job *take_queue(struct writer *w, bool *closing)
     return first;
 }
 
+/* Ends the list after a batch; the rest of it. */
+static struct job *cut_batch(struct job *first)
+{
+    struct job *rest;
+
+    for (size_t count = 1; first->next && count < WRITER_BATCH_MAX; count++)
+        first = first->next;
+    rest = first->next;
+    first->next = NULL;
+    return rest;
+}
+
 static void *run(void *arg)
 {
     struct writer *w = arg;
@@ -188,10 +205,14 @@ static void *run(void *arg)
     for (;;) {
         struct job *first = take_queue(w, &closing);
 
-        if (first)
-            run_batch(w, first);
-        else if (closing)
+        if (!first && closing)
             return NULL;
+        while (first) {
+            struct job *rest = cut_batch(first);
+
+            run_batch(w, first);
+            first = rest;
+        }
         look_after_wal(w);
     }
 }

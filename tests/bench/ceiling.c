@@ -4,7 +4,8 @@
  *     ceiling PORT [THREADS]
  *
  * Reads the body of every POST and answers 303 with a Location as long as ours; nothing else. The
- * daemon has the options of server/http.c, so the difference to it is our own work. Ends with SIGTERM.
+ * daemon has the options of server/http.c, so the difference to it is our own work. Ends with
+ * SIGTERM.
  */
 #include <microhttpd.h>
 #include <pthread.h>
@@ -23,11 +24,12 @@ struct body {
 
 static enum MHD_Result answer(struct MHD_Connection *connection)
 {
-    static char location[] = "/en/thanks/"
-                             "0123456789012345678901234567890123456789012345678901234567890123456789"
-                             "0123456789012345678901234567890123456789012345678901234567890";
+    static char location[] =
+        "/en/thanks/"
+        "0123456789012345678901234567890123456789012345678901234567890123456789"
+        "0123456789012345678901234567890123456789012345678901234567890";
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
+        MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
     enum MHD_Result result;
 
     MHD_add_response_header(response, "Location", location);
@@ -91,9 +93,9 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)strtoul(argv[1], NULL, 10),
                               NULL, NULL, on_request, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads,
-                              MHD_OPTION_CONNECTION_LIMIT, 4000u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                              (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-                              MHD_OPTION_END);
+                              MHD_OPTION_CONNECTION_LIMIT, 4000u,
+                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
+                              MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
     if (!daemon) {
         fputs("ceiling: cannot listen\n", stderr);
         return 1;
