@@ -90,6 +90,7 @@ bool submission_prepare(const struct submitter *s, struct draft *d)
     entry_fields(&text, &fields);
     entry_commitment(c, s->config.genesis, d->opening, &text);
     entry_sign(&d->entry, c, d->w);
+    entry_leaf_hash(d->leaf, d->entry.data, d->entry.len);
     seal_record_json(&d->record, &record);
     buf_wipe(&text);
     sodium_memzero(r2, sizeof r2);
@@ -114,9 +115,5 @@ int submission_apply(struct submitter *s, struct draft *d, struct db *db)
     seal_add(s->seals, sealed, &row.sealed_len, &d->record);
     memcpy(row.country, form->country, sizeof row.country);
     result = db_log_append(db, &d->entry, &d->index);
-    if (result == DB_OK)
-        result = db_submission_add(db, d->index, &row);
-    if (result == DB_OK)
-        entry_leaf_hash(d->leaf, d->entry.data, d->entry.len);
-    return result;
+    return result == DB_OK ? db_submission_add(db, d->index, &row) : result;
 }

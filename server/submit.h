@@ -39,9 +39,8 @@ struct draft {
     uint8_t opening[OPENING_LEN];
     day_number day;
     struct buf entry, record;
-    /* set by submission_apply */
-    int64_t index;
-    uint8_t leaf[HASH_LEN];
+    uint8_t leaf[HASH_LEN]; /* of the entry */
+    int64_t index;          /* set by submission_apply */
 };
 
 void draft_init(struct draft *d, const struct form *form, enum tier tier);
