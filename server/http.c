@@ -76,6 +76,10 @@ static void find_route(struct http_request *rq, const char *method)
     bool get_exists = http_is_published(rq->server, rq->path), post_exists = false;
     enum http_method wanted = rq->get ? HTTP_GET : HTTP_POST;
 
+    if (rq->get && get_exists) {
+        rq->refusal = 404; /* unless it is still published when the answer is due */
+        return;
+    }
     for (size_t i = 0; i < config->route_count; i++) {
         const struct http_route *route = &config->routes[i];
 
