@@ -23,10 +23,11 @@
 #define INNER_PLACES 16
 
 #define CHECKPOINT_PAGES 15000 /* the WAL is moved to the database above this: 60 MB */
-#define TRUNCATE_PAGES   32000 /* and its file emptied above this: readers kept it from restarting \
-                                */
-#define ERASURE_DELAY_S 5      /* erased columns leave the WAL this long after the commit */
-#define HOUSEKEEPING_S  1      /* how often an idle thread looks after the WAL */
+#define TRUNCATE_PAGES                                                                             \
+    32000                 /* and its file emptied above this: readers kept it from restarting      \
+                           */
+#define ERASURE_DELAY_S 5 /* erased columns leave the WAL this long after the commit */
+#define HOUSEKEEPING_S  1 /* how often an idle thread looks after the WAL */
 #define LAST_ANSWERS_US (300 * 1000) /* for the answers of a failed batch to leave */
 
 /* Jobs in one transaction. `make bench` builds a program with 1, to show what batches are worth. */
