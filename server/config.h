@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "log.h"
+#include "peer.h"
 
 struct config {
     /* Where things are: from flags or environment only, but public_dir is a key too. */
@@ -18,10 +19,11 @@ struct config {
     char *config_file; /* the file that was read, or NULL if there is none */
     char *public_dir;  /* the folder of public content, resolved */
 
-    char *listen;          /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
-    char *base_url;        /* "" or scheme://host[:port], without a slash at the end */
-    char *trusted_proxies; /* comma-separated addresses; used behind a proxy */
-    char *pepper_file;     /* "" : pepper.key in the data directory */
+    char *listen;                 /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
+    char *base_url;               /* "" or scheme://host[:port], without a slash at the end */
+    char *trusted_proxies;        /* comma-separated addresses and networks */
+    struct peer_networks trusted; /* the same, parsed */
+    char *pepper_file;            /* "" : pepper.key in the data directory */
     char *organiser_name;
     char *organiser_contact;
     char *confirmation; /* none | email */
