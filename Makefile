@@ -3,7 +3,7 @@
 # MODULES is the architecture: a module may include only headers of modules listed before it
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
-MODULES = buf log files config \
+MODULES = buf log files peer config \
           json input csv identity negotiate entry seal minisign note figures template compress \
           recent db db_desk content listener http http_reply http_pages runkey \
           writer view form submit paper publisher annex letter archive bundle delivery \

@@ -83,6 +83,10 @@ if [ "$test_too" = yes ]; then
     need_program curl curl
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core
+    # Of the proxies' packages (below); most systems have them anyway.
+    for library in libcrypt1 libpcre2-8-0 libssl3 libzstd1; do
+        need_package "$library"
+    done
     # A Node that is no Debian package brings its own npm; Debian's would be for another version.
     if ! has node; then
         add nodejs npm
@@ -142,6 +146,28 @@ if [ -n "$missing" ]; then
 fi
 
 [ "$test_too" = yes ] || exit 0
+
+# The tests run nginx and caddy as processes of their own. Installed, these would be services that
+# take port 80, now or at the next boot; so Debian's packages are only unpacked, beside the tests:
+# that starts and enables nothing, makes no user, and needs no special rights.
+proxies=tests/proxies
+
+unpack_proxy() {
+    echo "install-deps: unpacking $1 in $proxies/"
+    mkdir -p "$proxies"
+    (cd "$proxies" && apt-get -qq download "$1" 2>/dev/null) || {
+        as_root apt-get -qq update >/dev/null || :
+        (cd "$proxies" && apt-get -qq download "$1") || {
+            echo "install-deps: Debian's package $1 cannot be downloaded (apt-get update as root?)" >&2
+            exit 1
+        }
+    }
+    dpkg-deb -x "$proxies/$1"_*.deb "$proxies"
+    rm "$proxies/$1"_*.deb
+}
+
+[ -x /usr/sbin/nginx ] || [ -x "$proxies/usr/sbin/nginx" ] || unpack_proxy nginx
+[ -x /usr/bin/caddy ] || [ -x "$proxies/usr/bin/caddy" ] || unpack_proxy caddy
 
 npm_quiet() {
     (cd tests && npm "$@" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)

@@ -230,7 +230,7 @@ static void add_base64(struct buf *b, const uint8_t *data, size_t len, int varia
 {
     size_t room = sodium_base64_encoded_len(len, variant); /* counts the NUL */
 
-    if (!reserve(b, room))
+    if (!reserve(b, room - 1))
         return;
     sodium_bin2base64(b->data + b->len, room, data, len, variant);
     extend(b, strlen(b->data + b->len));
@@ -246,18 +246,28 @@ void buf_base64url(struct buf *b, const uint8_t *data, size_t len)
     add_base64(b, data, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
+/* libsodium 1.0.18 takes every byte above 0x7f for the last digit of the alphabet. */
+static bool is_ascii(const char *text)
+{
+    while (*text && (unsigned char)*text < 0x80)
+        text++;
+    return !*text;
+}
+
 int base64_decode(uint8_t *out, size_t out_len, const char *text)
 {
     size_t got;
 
-    if (sodium_base642bin(out, out_len, text, strlen(text), NULL, &got, NULL,
-                          sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!is_ascii(text) || sodium_base642bin(out, out_len, text, strlen(text), NULL, &got, NULL,
+                                             sodium_base64_VARIANT_ORIGINAL) != 0)
         return -1;
     return got == out_len ? 0 : -1;
 }
 
 int base64url_decode(uint8_t *out, size_t out_cap, size_t *out_len, const char *text)
 {
+    if (!is_ascii(text))
+        return -1;
     return sodium_base642bin(out, out_cap, text, strlen(text), NULL, out_len, NULL,
                              sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }

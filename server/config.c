@@ -46,7 +46,7 @@ struct key {
 static const struct key keys[] = {
     TEXT(listen, "127.0.0.1:8080", "ADDR:PORT, [ADDR]:PORT or unix:PATH"),
     TEXT(base_url, "", "https://host as visitors see it; empty: relative links"),
-    TEXT(trusted_proxies, "", "addresses whose X-Forwarded-For is believed"),
+    TEXT(trusted_proxies, "", "addresses, networks (10.0.0.0/8) whose X-Forwarded-For counts"),
     TEXT(public_dir, "", "folder of public content; empty: looked for in the usual places"),
     TEXT(pepper_file, "", "the pepper, if not DIR/pepper.key (a systemd credential, say)"),
     NUMBER("threads", threads, "0", 0, 256, "request threads; 0: one per core"),
@@ -121,6 +121,8 @@ static int set_key(struct config *c, const struct key *key, const char *value, c
 {
     void *field = (char *)c + key->offset;
 
+    if (!*value)
+        value = key->fallback;
     switch (key->type) {
     case KEY_TEXT:
         set_text(field, value);
@@ -345,6 +347,10 @@ static int check_whole(struct config *c, struct buf *err)
                  "path");
         return -1;
     }
+    buf_adds(err, "trusted_proxies: ");
+    if (peer_parse_networks(&c->trusted, c->trusted_proxies, err) != 0)
+        return -1;
+    buf_clear(err);
     if (strcmp(c->confirmation, "none") != 0) {
         buf_adds(err, "confirmation must be none (email is not available in this version)");
         return -1;

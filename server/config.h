@@ -2,15 +2,16 @@
  * config: the settings, from one table.
  *
  * Order: command-line flags, environment (PETITION_SOME_KEY), the file (`key = value`, `#`
- * comments), defaults. An unknown key in the file, or a value out of range anywhere, is an error in
- * one line; an unknown PETITION_* variable is a warning. The struct is filled once at start and
- * constant afterwards.
+ * comments), defaults; an empty value is the default. An unknown key in the file, or a value out of
+ * range anywhere, is an error in one line; an unknown PETITION_* variable is a warning. The struct
+ * is filled once at start and constant afterwards.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include "buf.h"
 #include "log.h"
+#include "peer.h"
 
 struct config {
     /* Where things are: from flags or environment only, but public_dir is a key too. */
@@ -18,10 +19,11 @@ struct config {
     char *config_file; /* the file that was read, or NULL if there is none */
     char *public_dir;  /* the folder of public content, resolved */
 
-    char *listen;          /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
-    char *base_url;        /* "" or scheme://host[:port], without a slash at the end */
-    char *trusted_proxies; /* comma-separated addresses; used behind a proxy */
-    char *pepper_file;     /* "" : pepper.key in the data directory */
+    char *listen;                 /* ADDR:PORT, [ADDR]:PORT or unix:PATH */
+    char *base_url;               /* "" or scheme://host[:port], without a slash at the end */
+    char *trusted_proxies;        /* comma-separated addresses and networks */
+    struct peer_networks trusted; /* the same, parsed */
+    char *pepper_file;            /* "" : pepper.key in the data directory */
     char *organiser_name;
     char *organiser_contact;
     char *confirmation; /* none | email */

@@ -12,7 +12,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
-#include "buf.h"
+#include "peer.h"
 
 #define HTTP_PARAMS_MAX 2
 
@@ -43,10 +43,11 @@ struct http_page {
 };
 
 struct http_config {
-    const char *listen;              /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
-    const char *base_url;            /* "" : Origin is compared with the request's Host */
-    int threads;                     /* 0: one per core */
-    const struct http_route *routes; /* constant while the server lives */
+    const char *listen;                  /* ADDR:PORT, [ADDR]:PORT, unix:PATH */
+    const char *base_url;                /* "" : Origin is compared with the request's Host */
+    const struct peer_networks *trusted; /* whose X-Forwarded-For is believed; NULL: nobody's */
+    int threads;                         /* 0: one per core */
+    const struct http_route *routes;     /* constant while the server lives */
     size_t route_count;
     const char *style_src; /* "'sha256-…'": for the Content-Security-Policy */
     /* Renders the error page for a browser, in a language; NULL: plain text. */
@@ -79,6 +80,9 @@ const char *http_header(const struct http_request *rq, const char *name);
 const char *http_bearer(const struct http_request *rq);
 /* The visitor's language: of the path if it has one, else of Accept-Language, else "en". */
 const char *http_lang(const struct http_request *rq);
+
+/* Who sent the request (peer.h): for a keyed hash that limits count by. It must not be kept. */
+void http_client(const struct http_request *rq, struct peer_address *client);
 
 /* Adds a header to the answer that follows. The value must not come from outside. */
 void http_set_header(struct http_request *rq, const char *name, const char *value);

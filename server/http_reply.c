@@ -290,6 +290,19 @@ const char *http_lang(const struct http_request *rq)
     return lang ? lang : negotiate_lang(http_header(rq, "Accept-Language"));
 }
 
+void http_client(const struct http_request *rq, struct peer_address *client)
+{
+    static const struct peer_networks nobody;
+    const struct peer_networks *trusted = rq->server->config.trusted;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(rq->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct peer_address peer;
+    bool by_network = info && info->client_addr && peer_of_socket(&peer, info->client_addr);
+
+    peer_client(client, trusted ? trusted : &nobody, by_network ? &peer : NULL,
+                http_header(rq, "X-Forwarded-For"));
+}
+
 void http_attach(struct http_request *rq, void *data, void (*release)(void *data))
 {
     rq->attached = data;

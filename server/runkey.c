@@ -9,6 +9,7 @@
 
 #include "files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
@@ -109,6 +110,7 @@ void runkey_wrap(const struct runkey *k, struct buf *out, const uint8_t *payload
     uint8_t key[KEY_LEN], plain[8 + PAYLOAD_MAX], box[BOX_MAX];
     size_t box_len = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES + 8 + len;
 
+    assert(len <= PAYLOAD_MAX);
     for (int i = 0; i < 8; i++)
         plain[i] = (uint8_t)(now_s >> (8 * i));
     memcpy(plain + 8, payload, len);

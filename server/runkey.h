@@ -19,7 +19,7 @@ struct runkey; /* constant, any thread */
 struct runkey *runkey_open(const char *data_dir, struct buf *err);
 void runkey_close(struct runkey *k);
 
-/* Appends the wrapped payload as base64url. */
+/* Appends the wrapped payload, of at most 128 bytes, as base64url. */
 void runkey_wrap(const struct runkey *k, struct buf *out, const uint8_t *payload, size_t len,
                  int64_t now_s);
 /* Unwraps a payload of exactly `len` bytes. 0; -1 if it is altered, foreign or too old. */

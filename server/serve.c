@@ -82,6 +82,7 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
     const struct config *config = s->service.config;
     struct http_config http = {.listen = config->listen,
                                .base_url = config->base_url,
+                               .trusted = &config->trusted,
                                .threads = config->threads,
                                .routes = routes,
                                .error_page = error_page,

@@ -334,7 +334,7 @@ enum job_result writer_run(struct writer *w, struct job *job)
     pthread_mutex_unlock(&waiting.lock);
     pthread_cond_destroy(&waiting.wake);
     pthread_mutex_destroy(&waiting.lock);
-    return job->result;
+    return waiting.job.result; /* the inner job may be gone */
 }
 
 int64_t writer_log_size(const struct writer *w)

@@ -40,7 +40,7 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => process.exit(1));
 
-function track(child) {
+export function track(child) {
     children.add(child);
     child.once('close', () => children.delete(child));
     return child;
@@ -103,7 +103,7 @@ export async function freePort() {
     throw new Error('no free port');
 }
 
-function environment(settings = {}) {
+export function environment(settings = {}) {
     const env = {};
     for (const [name, value] of Object.entries(process.env))
         if (!name.startsWith('PETITION_') && name !== 'RUNTIME_DIRECTORY' && name !== 'JOURNAL_STREAM')

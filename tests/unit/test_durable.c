@@ -1,10 +1,10 @@
 /*
- * test_durable: what the writer answered is on the disk when the process dies, and a full disk costs
- * the batch that did not fit, nothing else.
+ * test_durable: what the writer answered is on the disk when the process dies, and a full disk
+ * costs the batch that did not fit, nothing else.
  *
  * Each claim runs in a process of its own, which tells by its exit status, or over a pipe, what it
- * saw. kill -9 cannot show a missing fsync: what was written lives on in the kernel. The control for
- * that is a power cut, or `strace -e fdatasync` counting one for each batch.
+ * saw. kill -9 cannot show a missing fsync: what was written lives on in the kernel. The control
+ * for that is a power cut, or `strace -e fdatasync` counting one for each batch.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,12 +23,13 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#define SENDERS      4
-#define ROUNDS       4
-#define FULL_ROOM    65536 /* bytes the WAL may still grow */
-#define FITS_MEMORY  200
-#define SPILLS_EARLY 15000 /* more pages than the cache has, so they are written before the commit */
-#define SEALED_LEN   1460
+#define SENDERS     4
+#define ROUNDS      4
+#define FULL_ROOM   65536 /* bytes the WAL may still grow */
+#define FITS_MEMORY 200
+#define SPILLS_EARLY                                                                               \
+    15000 /* more pages than the cache has, so they are written before the commit */
+#define SEALED_LEN 1460
 
 /* ---- kill -9 */
 
@@ -179,31 +180,41 @@ static void row_done(struct job *job)
     finished++;
 }
 
+static atomic_bool waits, all_submitted;
+
 /* Waits in apply, so that the rows behind it become one batch. */
 static int apply_wait(struct job *job, struct db *to)
 {
     (void)job;
     (void)to;
-    usleep(100 * 1000);
+    waits = true;
+    while (!all_submitted)
+        usleep(1000);
     return DB_OK;
+}
+
+static void submit(struct row *row, int (*apply)(struct job *, struct db *))
+{
+    row->job = (struct job){.apply = apply, .done = row_done};
+    if (!writer_reserve(writer))
+        _exit(10);
+    writer_submit(writer, &row->job);
 }
 
 static void run_rows(struct row *rows, int count)
 {
-    struct row wait = {.job = {.apply = apply_wait, .done = row_done}};
+    struct row wait = {.number = 0};
 
     finished = failed = 0;
-    if (!writer_reserve(writer))
-        _exit(10);
-    writer_submit(writer, &wait.job);
-    usleep(20 * 1000);
+    waits = all_submitted = false;
+    submit(&wait, apply_wait);
+    while (!waits)
+        usleep(1000);
     for (int i = 0; i < count; i++) {
-        rows[i].job = (struct job){.apply = apply_row, .done = row_done};
         rows[i].number = (uint64_t)i + 100;
-        if (!writer_reserve(writer))
-            _exit(11);
-        writer_submit(writer, &rows[i].job);
+        submit(&rows[i], apply_row);
     }
+    all_submitted = true;
     while (finished < count + 1)
         usleep(1000);
 }
