@@ -213,7 +213,7 @@ static void too_little_space_is_seen_before_anything_is_written(void **state)
     f.b.spare_bytes = INT64_MAX / 2;
     assert_int_equal(spool(), -1);
     assert_non_null(strstr(f.why.data, "not enough space on the device: the bundles take 1 MB"));
-    assert_one_line(&f.why);
+    assert_null(strchr(f.why.data, '\n'));
     assert_int_equal(files_in(f.dir), 0);
     f.b.spare_bytes = 0;
     assert_int_equal(spool(), 0);
