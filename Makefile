@@ -4,9 +4,10 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          json input identity negotiate entry seal backup minisign note figures template compress recent \
-          db db_desk db_copy db_check content listener probe http http_reply http_pages http_stats runkey \
-          writer watchdog view form publisher annex letter archive bundle delivery \
+          json input csv identity negotiate entry seal backup minisign note figures template compress \
+          recent db db_desk db_copy db_check content listener probe http http_reply http_pages \
+          http_stats runkey \
+          writer watchdog view form submit paper publisher annex letter archive bundle delivery \
           health monitor sign withdraw pages export organiser organiser_api \
           setup service control backup_make restore check commands serve main
 
@@ -45,6 +46,8 @@ help:
 	@echo 'make run        install what is missing, build, and serve a demonstration on 127.0.0.1:8080'
 	@echo 'make test       install what the tests need and run them all'
 	@echo 'make unit       the unit tests only (needs libcmocka-dev)'
+	@echo 'make bench      measure every budget of tests/bench/README.md, in less than ten minutes'
+	@echo 'make bench-10m  measure growth to 10,000,000 signatures (10 GB of disk, half an hour)'
 	@echo 'make layers     check that modules depend downwards only'
 	@echo 'make owners     check that each foreign header has its owner'
 	@echo 'make format     clang-format all sources'
@@ -86,6 +89,23 @@ $(BUILD)/test_%: tests/unit/test_%.c $(LIBRARY)
 
 unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
+
+# Measuring. The program with one transaction per request is built in a folder of its own.
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill
+
+$(BUILD)/fill: tests/bench/fill.c $(LIBRARY)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
+
+$(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c Makefile | $(BUILD)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) $(LINK) -o $@ $< $(LIBS)
+
+bench bench-10m:
+	sh deploy/install-deps.sh --bench
+	$(MAKE) all $(BENCH_PROGRAMS)
+	$(MAKE) BUILD=$(BUILD)/one CFLAGS='$(CFLAGS) -DWRITER_BATCH_MAX=1' all
+	node tests/bench/$@.mjs
 
 run:
 	sh deploy/install-deps.sh
@@ -137,4 +157,4 @@ lintian:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help unit run test layers owners format install deb lintian clean FORCE
+.PHONY: all help unit run test bench bench-10m layers owners format install deb lintian clean FORCE

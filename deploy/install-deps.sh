@@ -5,6 +5,7 @@
 #   install-deps.sh --test        also what `make test` needs, and the packages of tests/
 #   install-deps.sh --deb         also what `make deb` needs
 #   install-deps.sh --test --ci   also clang with its sanitizers and fuzzer, and what checks the package
+#   install-deps.sh --bench       also what `make bench` needs
 #
 # Non-interactive. If nothing is missing it says nothing and needs no special rights.
 set -eu
@@ -18,13 +19,15 @@ NODE_PACKAGE_VERSION=22.23.3
 test_too=no
 deb_too=no
 ci_too=no
+bench_too=no
 for argument in "$@"; do
     case $argument in
     --test) test_too=yes ;;
     --deb) deb_too=yes ;;
     --ci) ci_too=yes deb_too=yes ;;
+    --bench) bench_too=yes ;;
     *)
-        echo "usage: install-deps.sh [--test] [--deb] [--ci]" >&2
+        echo "usage: install-deps.sh [--test] [--deb] [--ci] [--bench]" >&2
         exit 2
         ;;
     esac
@@ -116,6 +119,15 @@ fi
 if [ "$deb_too" = yes ]; then
     need_package build-essential
     need_package debhelper
+fi
+
+if [ "$bench_too" = yes ]; then
+    has node || add nodejs
+    need_program curl curl
+    need_program wrk wrk
+    # Debian starts nginx when it is installed; the benchmark starts its own.
+    [ -x /usr/sbin/nginx ] || add nginx-light
+    need_package libnginx-mod-http-brotli-static
 fi
 
 install_line="apt-get update && apt-get install -y --no-install-recommends$missing"

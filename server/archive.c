@@ -71,6 +71,39 @@ static void fail_errno(struct archive *a)
         archive_explain(&a->failure, a->name, errno);
 }
 
+/* ---- cleaning ---- */
+
+/* ".tmp" ends the name, or has only libzip's random part behind it. */
+static bool is_temporary(const char *name)
+{
+    size_t len = strlen(name), left;
+    const char *end = strstr(name, TEMPORARY);
+
+    if (!end)
+        return false;
+    left = len - (size_t)(end - name) - strlen(TEMPORARY);
+    return left == 0 || (left == RANDOM_PART && name[len - RANDOM_PART] == '.');
+}
+
+/* Of all ZIPs, or of one. */
+static void clean(const char *dir, const char *zip)
+{
+    DIR *d = opendir(dir);
+    struct dirent *entry;
+
+    while (d && (entry = readdir(d))) {
+        if (is_temporary(entry->d_name) && (!zip || strncmp(entry->d_name, zip, strlen(zip)) == 0))
+            (void)unlinkat(dirfd(d), entry->d_name, 0);
+    }
+    if (d)
+        closedir(d);
+}
+
+void archive_clean(const char *dir)
+{
+    clean(dir, NULL);
+}
+
 /* ---- adding ---- */
 
 struct archive *archive_new(const char *dir, const char *name, int64_t mtime_s)
@@ -228,7 +261,7 @@ int archive_finish(struct archive *a, const struct archive_watch *watch, struct 
     result = a->failure.len == 0 ? 0 : -1;
     if (result != 0) {
         buf_adds(why, a->failure.data);
-        archive_clean(a->dir);
+        clean(a->dir, a->name);
     }
     buf_release(&a->failure);
     free(a->dir);
@@ -264,31 +297,4 @@ void archive_source_close(struct archive_source *s)
     if (s)
         zip_discard(s->zip);
     free(s);
-}
-
-/* ---- cleaning ---- */
-
-/* ".tmp" ends the name, or has only libzip's random part behind it. */
-static bool is_temporary(const char *name)
-{
-    size_t len = strlen(name), left;
-    const char *end = strstr(name, TEMPORARY);
-
-    if (!end)
-        return false;
-    left = len - (size_t)(end - name) - strlen(TEMPORARY);
-    return left == 0 || (left == RANDOM_PART && name[len - RANDOM_PART] == '.');
-}
-
-void archive_clean(const char *dir)
-{
-    DIR *d = opendir(dir);
-    struct dirent *entry;
-
-    while (d && (entry = readdir(d))) {
-        if (is_temporary(entry->d_name))
-            (void)unlinkat(dirfd(d), entry->d_name, 0);
-    }
-    if (d)
-        closedir(d);
 }

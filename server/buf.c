@@ -115,19 +115,24 @@ void buf_addc(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *format, ...)
 {
+    size_t room = b->alloc > 0 ? b->alloc - b->len : 0;
     va_list args;
     int len;
 
     va_start(args, format);
-    len = vsnprintf(NULL, 0, format, args);
+    len = vsnprintf(room > 0 ? b->data + b->len : NULL, room, format, args);
     va_end(args);
     if (len < 0 || !reserve(b, (size_t)len)) {
         b->failed = true;
+        if (room > 0)
+            b->data[b->len] = '\0';
         return;
     }
-    va_start(args, format);
-    vsnprintf(b->data + b->len, (size_t)len + 1, format, args);
-    va_end(args);
+    if ((size_t)len >= room) {
+        va_start(args, format);
+        vsnprintf(b->data + b->len, (size_t)len + 1, format, args);
+        va_end(args);
+    }
     extend(b, (size_t)len);
 }
 
@@ -161,18 +166,28 @@ void buf_html(struct buf *b, const char *s)
     }
 }
 
+/* Length of what needs no escape. */
+static size_t plain_json(const char *s)
+{
+    const char *from = s;
+
+    while ((unsigned char)*s >= 0x20 && *s != '"' && *s != '\\')
+        s++;
+    return (size_t)(s - from);
+}
+
 void buf_json(struct buf *b, const char *s)
 {
     buf_addc(b, '"');
-    for (; *s; s++) {
-        unsigned char c = (unsigned char)*s;
+    while (*s) {
+        size_t plain = plain_json(s);
 
-        if (c == '"' || c == '\\')
-            buf_addc(b, '\\');
-        if (c < 0x20)
-            buf_printf(b, "\\u%04x", c);
-        else
-            buf_addc(b, *s);
+        buf_add(b, s, plain);
+        s += plain;
+        if ((unsigned char)*s >= 0x20)
+            buf_add(b, (const char[]){'\\', *s++}, 2);
+        else if (*s)
+            buf_printf(b, "\\u%04x", (unsigned)*s++);
     }
     buf_addc(b, '"');
 }

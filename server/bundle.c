@@ -24,16 +24,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define SPOOL_LIST       "spool.json"
-#define SPOOL_LIST_MAX   (16 * 1024 * 1024)
-#define SMALL_FILE_MAX   (4 * 1024 * 1024)
-#define PROGRESS_ROWS    5000
-#define OTHER_FILES      6 /* README, two summaries, manifest, sums, signature */
-#define HEX_MAX          (2 * HASH_LEN + 1)
-#define FILE_NAME_MAX    48
-#define READ_CHUNK_BYTES 65536
+#define SPOOL_LIST        "spool.json"
+#define SPOOL_LIST_MAX    (16 * 1024 * 1024)
+#define SMALL_FILE_MAX    (4 * 1024 * 1024)
+#define PROGRESS_ROWS     5000
+#define OTHER_FILES       6 /* README, two summaries, manifest, sums, signature */
+#define HEX_MAX           (2 * HASH_LEN + 1)
+#define FILE_NAME_MAX     48
+#define READ_CHUNK_BYTES  65536
+#define ROW_LEAST_BYTES   40            /* of an annex, compressed: 32 of them are a hash */
+#define SMALL_FILES_BYTES (1024 * 1024) /* of a bundle: letters, summaries, manifest */
+#define MEGABYTE          1000000
 
 /* The variants of the annexes: which an addressee gets is its "names" in addressees.json. */
 enum variant { VARIANT_NAMES, VARIANT_PLAIN, VARIANT__COUNT };
@@ -68,6 +73,76 @@ void bundle_clean(const struct bundle_context *b, bool spool)
         (void)unlink(path);
         free(path);
     }
+}
+
+/* ---- space ---- */
+
+static int need_space(const struct bundle_context *b, int64_t bytes, struct buf *why)
+{
+    struct statvfs disk;
+    int64_t free_bytes;
+
+    if (statvfs(b->dir, &disk) != 0) {
+        archive_explain(why, b->dir, errno);
+        return -1;
+    }
+    free_bytes = (int64_t)(disk.f_bavail * disk.f_frsize);
+    if (free_bytes - b->spare_bytes >= bytes)
+        return 0;
+    buf_printf(why,
+               "not enough space on the device: the bundles take %" PRId64 " MB and %" PRId64
+               " MB must stay free, but only %" PRId64 " MB are free",
+               bytes / MEGABYTE + 1, b->spare_bytes / MEGABYTE, free_bytes / MEGABYTE);
+    return -1;
+}
+
+/* Before the spool: how many rows have a name is not known yet. */
+static int has_space_for_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
+{
+    struct totals totals;
+
+    if (db_totals(snapshot, &totals) != DB_OK) {
+        buf_adds(why, "the database cannot be read");
+        return -1;
+    }
+    return need_space(b,
+                      (int64_t)totals.live * ROW_LEAST_BYTES * (ADDRESSEE_COUNT + VARIANT__COUNT),
+                      why);
+}
+
+static int64_t file_bytes(const struct bundle_context *b, const char *name)
+{
+    char *path = files_join(b->dir, name);
+    struct stat st;
+    int64_t bytes = stat(path, &st) == 0 ? st.st_size : 0;
+
+    free(path);
+    return bytes;
+}
+
+static enum variant variant_of(const cJSON *addressee)
+{
+    return strcmp(json_text(addressee, "names"), variants[VARIANT_NAMES].addressee) == 0
+               ? VARIANT_NAMES
+               : VARIANT_PLAIN;
+}
+
+/* A bundle that is there already will be replaced by one of its size. */
+int bundle_has_space(const struct bundle_context *b, struct buf *why)
+{
+    struct buf name;
+    int64_t need = 0;
+
+    buf_init(&name, BUF_UNLIMITED);
+    for (int i = 0; i < ADDRESSEE_COUNT; i++) {
+        buf_clear(&name);
+        bundle_file_name(&name, b->content, i);
+        if (file_bytes(b, name.data) == 0)
+            need += file_bytes(b, variants[variant_of(addressee_at(b->content, i))].file) +
+                    SMALL_FILES_BYTES;
+    }
+    buf_release(&name);
+    return need_space(b, need, why);
 }
 
 /* ---- figures ---- */
@@ -216,9 +291,10 @@ int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf
 {
     char *path = files_join(b->dir, SPOOL_LIST);
     struct buf list;
-    int result = 0;
+    int result;
 
     bundle_clean(b, true);
+    result = has_space_for_spool(b, snapshot, why);
     buf_init(&list, SPOOL_LIST_MAX);
     buf_printf(&list, "{\"delivery\":%" PRId64 ",\"frozen_s\":%" PRId64, b->delivery->id,
                b->delivery->frozen_s);
@@ -466,15 +542,14 @@ static void release(struct making *m)
 int bundle_build(const struct bundle_context *b, int position, struct bundle_row *row,
                  struct buf *why)
 {
-    struct making m = {.b = b, .addressee = addressee_at(b->content, position)};
+    const cJSON *addressee = addressee_at(b->content, position);
+    struct making m = {.b = b, .addressee = addressee, .variant = variant_of(addressee)};
     struct buf name;
     int result = -1;
 
     buf_init(&name, 256);
     buf_init(&m.entries, SMALL_FILE_MAX);
     buf_init(&m.sums, SMALL_FILE_MAX);
-    if (strcmp(json_text(m.addressee, "names"), variants[VARIANT_NAMES].addressee) != 0)
-        m.variant = VARIANT_PLAIN;
     m.list = open_list(b, why);
     if (!m.list)
         goto out;

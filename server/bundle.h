@@ -32,6 +32,7 @@ struct bundle_context {
     const char *dir;                     /* deliveries/N, exists */
     const struct delivery_row *delivery; /* id and frozen_s; for bundle_build also size, figures */
     int64_t part_rows;                   /* of a CSV part; 0: 100,000 */
+    int64_t spare_bytes;                 /* of the disk: left free for others */
     bundle_progress *progress;
     void *progress_ctx;
 };
@@ -45,12 +46,18 @@ struct bundle_context {
 int bundle_figures(struct buf *out, const struct delivery_row *d, struct db *snapshot,
                    const struct publication *tables) __attribute__((warn_unused_result));
 
-/* Writes the spool from the reader's open snapshot. 0, or -1 with a sentence in why. */
+/* Writes the spool from the reader's open snapshot, if even a delivery without any name would have
+ * space on the disk. 0, or -1 with a sentence in why. */
 int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
     __attribute__((warn_unused_result));
 
+/* Whether there is space for all bundles that can be made of the spool. 0, or -1 with a sentence in
+ * why. */
+int bundle_has_space(const struct bundle_context *b, struct buf *why)
+    __attribute__((warn_unused_result));
+
 /* Writes the ZIP of the addressee at `position` (0..18) of addressees.json as dir/NN-slug.zip and
- * fills *row. 0, or -1 with a sentence in why. */
+ * fills *row. 0, or -1 with a sentence in why. Several threads may each build one of the others. */
 int bundle_build(const struct bundle_context *b, int position, struct bundle_row *row,
                  struct buf *why) __attribute__((warn_unused_result));
 

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@
 #define TALLY_SLOTS                                                                                \
     1024 /* distinct cells a batch gathers before they are written; power of two                   \
           */
+
+static pthread_once_t library_configured = PTHREAD_ONCE_INIT;
 
 static const char schema[] = {
 #include "schema.inc"
@@ -378,11 +381,18 @@ static int read_counters(struct db *db, struct counters *c)
     return DB_OK;
 }
 
+/* Counting allocations takes a lock on each of them, and nobody asks for the count. */
+static void configure_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
 {
     int flags = mode == DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     struct db *db = xcalloc(1, sizeof *db);
 
+    pthread_once(&library_configured, configure_library);
     db->mode = mode;
     if (access(path, F_OK) != 0) {
         buf_printf(err, "%s: %s", path, strerror(errno));
@@ -423,8 +433,10 @@ void db_close(struct db *db)
 int db_create(const char *path, struct buf *err)
 {
     sqlite3 *handle = NULL;
-    int result = -1, fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int result = -1, fd;
 
+    pthread_once(&library_configured, configure_library);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) {
         buf_printf(err, "%s: %s", path, strerror(errno));
         return -1;

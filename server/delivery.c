@@ -1,5 +1,6 @@
 /*
- * delivery: freezing, spooling and building, on one thread (see delivery.h).
+ * delivery: freezing, spooling and building, on one thread; a second one helps to build (see
+ * delivery.h).
  *
  * The thread's own reader connection lives only while a delivery is frozen: an open snapshot keeps
  * the WAL from being truncated. All changes of state are writer jobs. What a delivery is made of
@@ -18,7 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY_S 5 /* after a writer job failed */
+#define RETRY_S     5                   /* after a writer job failed */
+#define BUILDERS    2                   /* threads that build bundles; one of them is this one */
+#define SPARE_BYTES (100 * 1000 * 1000) /* of the disk: for signatures that come meanwhile */
+#define WHY_MAX     400
 
 /* Shares of the whole progress. */
 #define SPOOL_SHARE 0.6
@@ -33,7 +37,6 @@ struct delivery {
     atomic_bool closing;
     atomic_int_least64_t in_work; /* id, or 0 */
     atomic_int permille;
-    double from, share; /* the thread's: which part of the progress the running step is */
 };
 
 /* ---- writer jobs */
@@ -180,25 +183,91 @@ static bool on_progress(void *ctx, double fraction)
 {
     struct delivery *d = ctx;
 
-    atomic_store(&d->permille, (int)(1000 * (d->from + fraction * d->share)));
+    atomic_store(&d->permille, (int)(1000 * SPOOL_SHARE * fraction));
     return !atomic_load(&d->closing);
+}
+
+/* Within a bundle: the progress is how many are done. */
+static bool on_bundle_progress(void *ctx, double fraction)
+{
+    struct delivery *d = ctx;
+
+    (void)fraction;
+    return !atomic_load(&d->closing);
+}
+
+/* The bundles of a delivery, shared by BUILDERS threads. */
+struct building {
+    struct delivery *d;
+    struct delivery_row *row;
+    pthread_mutex_t lock;
+    int next, done;  /* under lock: position, count */
+    bool failed;     /* under lock: the rest is left */
+    struct buf *why; /* under lock: of the first failure */
+};
+
+/* The next bundle's position, or -1. */
+static int take_position(struct building *b)
+{
+    int position = -1;
+
+    pthread_mutex_lock(&b->lock);
+    if (!b->failed && b->next < ADDRESSEE_COUNT)
+        position = b->next++;
+    pthread_mutex_unlock(&b->lock);
+    return position;
+}
+
+static void note_built(struct building *b, bool built, const struct buf *why)
+{
+    pthread_mutex_lock(&b->lock);
+    if (built) {
+        double done = (double)++b->done / ADDRESSEE_COUNT;
+
+        atomic_store(&b->d->permille, (int)(1000 * (SPOOL_SHARE + BUILD_SHARE * done)));
+    } else if (!b->failed) {
+        b->failed = true;
+        buf_adds(b->why, why->data);
+    }
+    pthread_mutex_unlock(&b->lock);
+}
+
+static void *build_some(void *arg)
+{
+    struct building *b = arg;
+    struct bundle_context bundle = b->d->config.bundle;
+    struct buf why;
+    int position;
+
+    bundle.delivery = b->row;
+    bundle.progress = on_bundle_progress;
+    while ((position = take_position(b)) >= 0) {
+        struct bundle_row row;
+        struct delivery_job j = {.job = {.apply = apply_bundle}, .row = b->row, .bundle = &row};
+
+        buf_init(&why, WHY_MAX);
+        note_built(b, bundle_build(&bundle, position, &row, &why) == 0 && run_job(b->d, &j), &why);
+        buf_release(&why);
+    }
+    return NULL;
 }
 
 static int build_all(struct delivery *d, struct delivery_row *row, struct buf *why)
 {
-    struct bundle_context bundle = d->config.bundle;
+    struct building b = {.d = d, .row = row, .why = why};
+    pthread_t threads[BUILDERS - 1];
+    int started = 0;
 
-    bundle.delivery = row;
-    for (int i = 0; i < ADDRESSEE_COUNT; i++) {
-        struct bundle_row built;
-        struct delivery_job j = {.job = {.apply = apply_bundle}, .row = row, .bundle = &built};
-
-        d->share = BUILD_SHARE / ADDRESSEE_COUNT;
-        d->from = SPOOL_SHARE + i * d->share;
-        if (bundle_build(&bundle, i, &built, why) != 0 || !run_job(d, &j))
-            return -1;
-    }
-    return 0;
+    if (bundle_has_space(&d->config.bundle, why) != 0)
+        return -1;
+    pthread_mutex_init(&b.lock, NULL);
+    while (started < BUILDERS - 1 && pthread_create(&threads[started], NULL, build_some, &b) == 0)
+        started++;
+    build_some(&b);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    pthread_mutex_destroy(&b.lock);
+    return b.failed ? -1 : 0;
 }
 
 static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
@@ -212,8 +281,6 @@ static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
     }
     if (!set_state(d, row, DELIVERY_RUNNING, NULL))
         return -1;
-    d->from = 0;
-    d->share = SPOOL_SHARE;
     bundle_clean(&d->config.bundle, row->size == 0);
     if (row->size == 0 && freeze(d, row, why) != 0)
         return -1;
@@ -241,9 +308,10 @@ static void work_on(struct delivery *d, struct delivery_row *row)
     int result;
 
     buf_init(&dir, BUF_UNLIMITED);
-    buf_init(&why, 400);
+    buf_init(&why, WHY_MAX);
     buf_printf(&dir, "%s/%" PRId64, d->config.dir, row->id);
     d->config.bundle.dir = dir.data;
+    d->config.bundle.spare_bytes = SPARE_BYTES;
     d->config.bundle.progress = on_progress;
     d->config.bundle.progress_ctx = d;
     d->config.bundle.delivery = row;

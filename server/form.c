@@ -79,6 +79,8 @@ static void check_contact(struct check *c)
 
     if (typed)
         input_clean_line(&c->form->contact, typed);
+    if (c->rules->paper && c->form->contact.len == 0)
+        return;
     reason = reasons[identity_contact(c->rules->identity, &c->form->canonical,
                                       c->form->contact.data, c->form->country)];
     if (reason == FIELD_OK && c->form->canonical.kind == 'p' && !c->rules->accept_unconfirmed)

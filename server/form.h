@@ -16,6 +16,7 @@ struct form_rules {
     const struct identity *identity;
     bool accept_unconfirmed; /* false: only e-mail addresses */
     bool api;                /* JSON: strict about types and names; says its own language */
+    bool paper;              /* a row of a paper sheet: the contact may be missing */
 };
 
 struct form {
@@ -23,9 +24,9 @@ struct form {
     char country[3];
     enum visibility visibility;
     bool updates;
-    enum lang lang;         /* of the page, set by the caller; the API's member changes it */
-    uint8_t seed[SEED_LEN]; /* given, or random */
-    struct contact canonical;
+    enum lang lang;           /* of the page, set by the caller; the API's member changes it */
+    uint8_t seed[SEED_LEN];   /* given, or random */
+    struct contact canonical; /* "" : paper, without one */
     enum field_reason errors[FIELD__COUNT];
     struct buf unknown; /* JSON: names of members that are none of ours, as `"name":"unknown",` */
 };

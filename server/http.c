@@ -78,6 +78,10 @@ static void find_route(struct http_request *rq, const char *method)
     bool get_exists = http_is_published(rq->server, rq->path), post_exists = false;
     enum http_method wanted = rq->get ? HTTP_GET : HTTP_POST;
 
+    if (rq->get && get_exists) {
+        rq->refusal = 404; /* unless it is still published when the answer is due */
+        return;
+    }
     for (size_t i = 0; i < config->route_count; i++) {
         const struct http_route *route = &config->routes[i];
 
@@ -157,8 +161,12 @@ static void free_request(struct http_request *rq)
 static struct http_request *new_request(struct http_server *s, struct MHD_Connection *connection,
                                         const char *path)
 {
-    struct http_request *rq = xcalloc(1, sizeof *rq);
+    struct http_request *rq = malloc(sizeof *rq);
 
+    if (!rq)
+        abort();
+    memset(rq, 0, offsetof(struct http_request, params));
+    rq->params.count = 0;
     rq->server = s;
     rq->connection = connection;
     rq->path = xstrdup(path);

@@ -47,16 +47,18 @@ struct http_request {
     double started_s;               /* metrics_now_s */
     char allow[32];
     bool get; /* GET or HEAD */
-    struct path_params params;
     struct buf body;
     http_handler *resume;
     void *resume_ctx;
     bool parked;
     enum MHD_Result queued; /* what MHD_queue_response said; MHD_NO: nothing queued */
-    size_t header_count;
-    struct http_header_line headers[HTTP_HEADERS_MAX];
     void *attached;
     void (*release)(void *attached);
+    size_t header_count;
+    /* From here on nothing is cleared when the request begins: each says itself how much it holds.
+     */
+    struct path_params params;
+    struct http_header_line headers[HTTP_HEADERS_MAX];
 };
 
 /* Adds what every answer has. */

@@ -111,6 +111,8 @@ static const struct {
 
 static enum looks looks_of(uint32_t point)
 {
+    if (point > 0x20 && point < 0x7F) /* most of what is typed */
+        return VISIBLE;
     if ((point & 0xFFFE) == 0xFFFE) /* the last two of each plane are noncharacters */
         return HIDDEN;
     for (size_t i = 0; i < sizeof looks_table / sizeof *looks_table; i++)

@@ -572,6 +572,9 @@ static void set_up_process(void)
     umask(0077);
     setenv("TZ", "UTC", 1);
     tzset();
+    /* A generator in user space, keyed by the kernel's: a signature takes five random values, and
+     * each would be a system call. */
+    randombytes_set_implementation(&randombytes_internal_implementation);
     if (sodium_init() < 0)
         log_fatal(1, "libsodium cannot be initialised");
 }

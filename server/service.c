@@ -179,14 +179,15 @@ static int open_for_serving(struct service *s, struct db *db, struct buf *err)
 
 static void start_signing(struct service *s, const struct db *db, const uint8_t genesis[HASH_LEN])
 {
+    struct submit_config submit = {.identity = s->identity, .text_index = db_text_index(db)};
     struct signing_config config = {.view = &s->view,
                                     .identity = s->identity,
                                     .runkey = s->runkey,
-                                    .text_index = db_text_index(db),
                                     .accept_unconfirmed = s->config->accept_unconfirmed};
 
-    memcpy(config.genesis, genesis, HASH_LEN);
-    memcpy(config.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
+    memcpy(submit.genesis, genesis, HASH_LEN);
+    memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
+    config.submitter = s->submitter = submitter_new(&submit);
     s->signing = signing_new(&config);
 }
 
@@ -265,6 +266,8 @@ void service_close(struct service *s)
         writer_close(s->writer);
     if (s->signing)
         signing_free(s->signing);
+    if (s->submitter)
+        submitter_free(s->submitter);
     if (s->identity)
         identity_free(s->identity);
     runkey_close(s->runkey);

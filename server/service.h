@@ -25,6 +25,7 @@ struct service {
     struct opening_entry opening; /* entry 0 */
     char minisign_key[MINISIGN_PUBLIC_TEXT];
     struct view view;
+    struct submitter *submitter;
     struct signing *signing;
     struct writer *writer;
     struct delivery_config delivery_config;

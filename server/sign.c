@@ -3,7 +3,8 @@
  *
  * The handler runs on a request thread until it parks; apply() on the writer's; the answer is made
  * on the request thread again. A struct submitting belongs to the request from start to end, and to
- * the writer between submit and done. `recent` and the sealing batch are the writer's alone.
+ * the writer between submit and done. `recent` is the writer's alone. What becomes of a valid form
+ * is in submit.c.
  *
  * What the signer typed is wiped with the struct, whatever the outcome.
  */
@@ -22,9 +23,8 @@ struct signing {
     struct signing_config config;
     struct writer *writer;
     struct publisher *publisher;
-    struct seal_batch *seals; /* the writer's */
-    struct recent *recent;    /* the writer's */
-    size_t added;             /* the writer's: to recent, in this attempt */
+    struct recent *recent; /* the writer's */
+    size_t added;          /* the writer's: to recent, in this attempt */
 };
 
 struct submitting {
@@ -34,15 +34,8 @@ struct submitting {
     bool api;
     struct input input;
     struct form form;
-    uint8_t tag[TAG_LEN];
-    uint8_t w[HASH_LEN];
-    uint8_t opening[OPENING_LEN];
+    struct draft draft;
     uint8_t recent_key[RECENT_KEY_LEN];
-    day_number day;
-    struct buf entry, record;
-    /* the writer's verdict */
-    int64_t index;
-    uint8_t leaf[HASH_LEN];
 };
 
 struct signing *signing_new(const struct signing_config *config)
@@ -50,14 +43,12 @@ struct signing *signing_new(const struct signing_config *config)
     struct signing *s = xcalloc(1, sizeof *s);
 
     s->config = *config;
-    s->seals = seal_batch_new(config->seal_key);
     s->recent = recent_new();
     return s;
 }
 
 void signing_free(struct signing *s)
 {
-    seal_batch_free(s->seals);
     recent_free(s->recent);
     free(s);
 }
@@ -67,10 +58,7 @@ static int attempt_begin(void *ctx)
     struct signing *s = ctx;
 
     s->added = 0;
-    if (seal_batch_begin(s->seals) == 0)
-        return DB_OK;
-    log_error("the organisers' key cannot be used");
-    return DB_BROKEN;
+    return submitter_begin(s->config.submitter);
 }
 
 static void attempt_end(void *ctx, bool committed)
@@ -79,8 +67,7 @@ static void attempt_end(void *ctx, bool committed)
 
     if (!committed)
         recent_take_back(s->recent, s->added);
-
-    seal_batch_end(s->seals);
+    submitter_end(s->config.submitter);
 }
 
 struct writer_hooks signing_hooks(struct signing *s)
@@ -94,8 +81,6 @@ void signing_attach(struct signing *s, struct writer *writer, struct publisher *
     s->publisher = publisher;
 }
 
-/* ---- committing to it */
-
 /* What makes two submissions the same one sent twice. */
 static void hash_recent_key(struct submitting *s)
 {
@@ -103,50 +88,12 @@ static void hash_recent_key(struct submitting *s)
     const uint8_t choices[] = {(uint8_t)s->form.visibility, s->form.updates};
 
     crypto_generichash_init(&state, NULL, 0, RECENT_KEY_LEN);
-    crypto_generichash_update(&state, s->tag, TAG_LEN);
-    crypto_generichash_update(&state, s->w, HASH_LEN);
+    crypto_generichash_update(&state, s->draft.tag, TAG_LEN);
+    crypto_generichash_update(&state, s->draft.w, HASH_LEN);
     crypto_generichash_update(&state, (const uint8_t *)s->form.country, sizeof s->form.country);
     crypto_generichash_update(&state, choices, sizeof choices);
     crypto_generichash_update(&state, (const uint8_t *)s->form.name.data, s->form.name.len);
     crypto_generichash_final(&state, s->recent_key, RECENT_KEY_LEN);
-}
-
-/* Builds the entry and the record; all that can be done before the writer's turn. False if the
- * record is too long to seal. */
-static bool prepare(struct submitting *s)
-{
-    const struct signing_config *config = &s->signing->config;
-    uint8_t r2[HASH_LEN], secret[HASH_LEN], c[HASH_LEN];
-    struct fields fields = {s->form.name.data, s->form.country, config->text_index, 0,
-                            s->form.visibility};
-    struct seal_record record = {.name = s->form.name.data,
-                                 .contact = s->form.contact.data,
-                                 .country = s->form.country,
-                                 .visibility = s->form.visibility,
-                                 .updates = s->form.updates,
-                                 .lang = lang_codes[s->form.lang],
-                                 .text = config->text_index,
-                                 .r = s->opening,
-                                 .r2 = r2};
-    struct buf text;
-
-    fields.day = record.day = s->day = day_of(time(NULL));
-    identity_tag(config->identity, s->tag, &s->form.canonical);
-    entry_withdraw_secret(secret, s->form.seed);
-    entry_withdraw_hash(s->w, secret);
-    randombytes_buf(s->opening, HASH_LEN); /* r */
-    randombytes_buf(r2, HASH_LEN);
-    entry_contact_hash(s->opening + HASH_LEN, r2, s->form.canonical.canonical);
-    buf_init(&text, BUF_UNLIMITED);
-    entry_fields(&text, &fields);
-    entry_commitment(c, config->genesis, s->opening, &text);
-    entry_sign(&s->entry, c, s->w);
-    seal_record_json(&s->record, &record);
-    hash_recent_key(s);
-    buf_wipe(&text);
-    sodium_memzero(r2, sizeof r2);
-    sodium_memzero(secret, sizeof secret);
-    return buf_ok(&s->record);
 }
 
 /* ---- the writer's part */
@@ -168,8 +115,8 @@ static int find_retry(struct submitting *s, struct db *db)
     buf_init(&body, BUF_UNLIMITED);
     result = db_log_entry(db, index, &body);
     if (result == DB_OK) {
-        s->index = index;
-        entry_leaf_hash(s->leaf, body.data, body.len);
+        s->draft.index = index;
+        entry_leaf_hash(s->draft.leaf, body.data, body.len);
     }
     buf_release(&body);
     return result;
@@ -178,28 +125,15 @@ static int find_retry(struct submitting *s, struct db *db)
 static int apply(struct job *job, struct db *db)
 {
     struct submitting *s = (struct submitting *)job;
-    bool is_private = s->form.visibility == VISIBILITY_PRIVATE;
-    uint8_t sealed[SEALED_MAX];
-    struct submission row = {.tag = s->tag,
-                             .tier = TIER_UNCONFIRMED,
-                             .visibility = s->form.visibility,
-                             .day = s->day,
-                             .name = is_private ? NULL : s->form.name.data,
-                             .opening = is_private ? NULL : s->opening,
-                             .sealed = sealed};
+    struct signing *signing = s->signing;
     int result = find_retry(s, db);
 
     if (result != DB_NO_ROW)
         return result;
-    seal_add(s->signing->seals, sealed, &row.sealed_len, &s->record);
-    memcpy(row.country, s->form.country, sizeof row.country);
-    result = db_log_append(db, &s->entry, &s->index);
-    if (result == DB_OK)
-        result = db_submission_add(db, s->index, &row);
+    result = submission_apply(signing->config.submitter, &s->draft, db);
     if (result == DB_OK) {
-        entry_leaf_hash(s->leaf, s->entry.data, s->entry.len);
-        recent_add(s->signing->recent, s->recent_key, s->index);
-        s->signing->added++;
+        recent_add(signing->recent, s->recent_key, s->draft.index);
+        signing->added++;
     }
     return result;
 }
@@ -284,9 +218,9 @@ static void reply_thanks_page(struct submitting *s)
     struct buf location;
 
     for (int i = 0; i < 8; i++)
-        thanks.index[i] = (uint8_t)(s->index >> (8 * i));
+        thanks.index[i] = (uint8_t)(s->draft.index >> (8 * i));
     memcpy(thanks.seed, s->form.seed, SEED_LEN);
-    memcpy(thanks.leaf, s->leaf, HASH_LEN);
+    memcpy(thanks.leaf, s->draft.leaf, HASH_LEN);
     buf_init(&location, BUF_UNLIMITED);
     buf_printf(&location, "/%s/thanks/", lang_codes[s->form.lang]);
     runkey_wrap(s->signing->config.runkey, &location, (const uint8_t *)&thanks, sizeof thanks,
@@ -301,11 +235,11 @@ static void reply_receipt(struct submitting *s)
     char code[CODE_MAX], withdraw[CODE_MAX];
     struct buf body;
 
-    entry_short_code(code, s->index, s->leaf);
-    entry_withdraw_code(withdraw, s->index, s->form.seed);
+    entry_short_code(code, s->draft.index, s->draft.leaf);
+    entry_withdraw_code(withdraw, s->draft.index, s->form.seed);
     buf_init(&body, BUF_UNLIMITED);
     buf_printf(&body, "{\"receipt\":{\"code\":\"%s\",\"withdraw\":\"%s\",\"index\":%" PRId64 "}}",
-               code, withdraw, s->index);
+               code, withdraw, s->draft.index);
     sodium_memzero(withdraw, sizeof withdraw);
     http_reply_json(s->request, 202, &body);
 }
@@ -331,8 +265,7 @@ static void release_submitting(void *data)
 
     input_release(&s->input);
     form_release(&s->form);
-    buf_wipe(&s->record);
-    buf_release(&s->entry);
+    draft_release(&s->draft);
     sodium_memzero(s, sizeof *s);
     free(s);
 }
@@ -349,8 +282,7 @@ static struct submitting *new_submitting(struct signing *signing, struct http_re
     form_init(&s->form);
     if (!api)
         s->form.lang = (enum lang)lang_of(http_lang(rq));
-    buf_init(&s->entry, BUF_UNLIMITED);
-    buf_init(&s->record, SEAL_PADDED_LONG - 1);
+    draft_init(&s->draft, &s->form, TIER_UNCONFIRMED);
     http_attach(rq, s, release_submitting);
     return s;
 }
@@ -358,7 +290,7 @@ static struct submitting *new_submitting(struct signing *signing, struct http_re
 static void handle(struct signing *signing, struct http_request *rq, bool api)
 {
     const struct form_rules rules = {signing->config.view->content, signing->config.identity,
-                                     signing->config.accept_unconfirmed, api};
+                                     signing->config.accept_unconfirmed, api, false};
     struct submitting *s = new_submitting(signing, rq, api);
     size_t len;
     const char *body = http_body(rq, &len);
@@ -384,12 +316,13 @@ static void handle(struct signing *signing, struct http_request *rq, bool api)
         reply_busy(s);
         return;
     }
-    if (!prepare(s)) {
+    if (!submission_prepare(signing->config.submitter, &s->draft)) {
         writer_cancel(signing->writer);
         s->form.errors[FIELD_NAME] = FIELD_TOO_LONG;
         reply_invalid(s);
         return;
     }
+    hash_recent_key(s);
     http_park(rq, on_written, s);
     writer_submit(signing->writer, &s->job);
 }

@@ -10,8 +10,7 @@
 #include "http.h"
 #include "publisher.h"
 #include "runkey.h"
-#include "seal.h"
-#include "view.h"
+#include "submit.h"
 
 struct signing;
 
@@ -19,9 +18,7 @@ struct signing_config {
     const struct view *view; /* with the content, and whether signing is open */
     const struct identity *identity;
     const struct runkey *runkey;
-    uint8_t genesis[HASH_LEN]; /* G: leaf hash of entry 0 */
-    uint8_t seal_key[SEAL_KEY_LEN];
-    int64_t text_index; /* of the last open or text entry */
+    struct submitter *submitter;
     bool accept_unconfirmed;
 };
 

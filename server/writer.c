@@ -22,11 +22,18 @@
  * cannot take them, so a flood of submissions stops none of these. */
 #define INNER_PLACES 16
 
-#define CHECKPOINT_PAGES 4000         /* the WAL is moved to the database above this */
-#define TRUNCATE_PAGES   16000        /* and its file emptied above this */
-#define ERASURE_DELAY_S  5            /* erased columns leave the WAL this long after the commit */
-#define HOUSEKEEPING_S   1            /* how often an idle thread looks after the WAL */
-#define LAST_ANSWERS_US  (300 * 1000) /* for the answers of a failed batch to leave */
+#define CHECKPOINT_PAGES 15000 /* the WAL is moved to the database above this: 60 MB */
+#define TRUNCATE_PAGES                                                                             \
+    32000                 /* and its file emptied above this: readers kept it from restarting      \
+                           */
+#define ERASURE_DELAY_S 5 /* erased columns leave the WAL this long after the commit */
+#define HOUSEKEEPING_S  1 /* how often an idle thread looks after the WAL */
+#define LAST_ANSWERS_US (300 * 1000) /* for the answers of a failed batch to leave */
+
+/* Jobs in one transaction. `make bench` builds a program with 1, to show what batches are worth. */
+#ifndef WRITER_BATCH_MAX
+#define WRITER_BATCH_MAX SIZE_MAX
+#endif
 
 struct writer {
     struct db *db; /* the thread's, from open to close */
@@ -37,6 +44,7 @@ struct writer {
     struct job *first, **end; /* under lock: the queue, in order of arrival */
     int places, limit;        /* under lock: places taken, at most limit */
     bool closing;             /* under lock */
+    uint32_t *random;         /* the thread's: as many */
     struct job **batch;       /* the thread's: room for all places */
     int64_t erased_since_s;   /* the thread's: 0, or when the WAL began to hold erased columns */
     atomic_int_least64_t log_size;
@@ -57,13 +65,14 @@ static int64_t monotonic_s(void)
 /* ---- one batch */
 
 /* Puts the jobs of the queue into w->batch: those marked `last` at the end, the others in random
- * order. */
+ * order (Fisher-Yates; one draw of random bytes serves the batch, and its bias is below 2^-16). */
 static size_t shuffle(struct writer *w, struct job *first)
 {
-    size_t count = 0, early = 0;
+    size_t count = 0, early = 0, all = 0;
 
-    for (struct job *job = first; job; job = job->next)
+    for (struct job *job = first; job; job = job->next, all++)
         early += !job->last;
+    randombytes_buf(w->random, all * sizeof *w->random);
     for (struct job *job = first; job; job = job->next) {
         size_t at;
 
@@ -71,7 +80,7 @@ static size_t shuffle(struct writer *w, struct job *first)
             w->batch[early++] = job;
             continue;
         }
-        at = randombytes_uniform((uint32_t)count + 1);
+        at = w->random[count] % (count + 1);
         w->batch[count] = w->batch[at];
         w->batch[at] = job;
         count++;
@@ -190,6 +199,18 @@ static struct job *take_queue(struct writer *w, bool *closing)
     return first;
 }
 
+/* Ends the list after a batch; the rest of it. */
+static struct job *cut_batch(struct job *first)
+{
+    struct job *rest;
+
+    for (size_t count = 1; first->next && count < WRITER_BATCH_MAX; count++)
+        first = first->next;
+    rest = first->next;
+    first->next = NULL;
+    return rest;
+}
+
 static void *run(void *arg)
 {
     struct writer *w = arg;
@@ -198,10 +219,14 @@ static void *run(void *arg)
     for (;;) {
         struct job *first = take_queue(w, &closing);
 
-        if (first)
-            run_batch(w, first);
-        else if (closing)
+        if (!first && closing)
             return NULL;
+        while (first) {
+            struct job *rest = cut_batch(first);
+
+            run_batch(w, first);
+            first = rest;
+        }
         look_after_wal(w);
     }
 }
@@ -215,6 +240,7 @@ struct writer *writer_open(struct db *db, int queue_limit, const struct writer_h
     w->limit = queue_limit;
     w->end = &w->first;
     w->batch = xcalloc((size_t)(queue_limit + INNER_PLACES), sizeof *w->batch);
+    w->random = xcalloc((size_t)(queue_limit + INNER_PLACES), sizeof *w->random);
     if (hooks)
         w->hooks = *hooks;
     atomic_store(&w->log_size, db_log_size(db));
@@ -242,6 +268,7 @@ void writer_close(struct writer *w)
     pthread_cond_destroy(&w->wake);
     pthread_mutex_destroy(&w->lock);
     free(w->batch);
+    free(w->random);
     free(w);
 }
 

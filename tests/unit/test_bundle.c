@@ -206,6 +206,23 @@ static int with_full_disk(rlim_t limit, int (*step)(void))
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+static void too_little_space_is_seen_before_anything_is_written(void **state)
+{
+    (void)state;
+    sign_many(3);
+    f.b.spare_bytes = INT64_MAX / 2;
+    assert_int_equal(spool(), -1);
+    assert_non_null(strstr(f.why.data, "not enough space on the device: the bundles take 1 MB"));
+    assert_null(strchr(f.why.data, '\n'));
+    assert_int_equal(files_in(f.dir), 0);
+    f.b.spare_bytes = 0;
+    assert_int_equal(spool(), 0);
+    assert_int_equal(bundle_has_space(&f.b, &f.why), 0);
+    f.b.spare_bytes = INT64_MAX / 2;
+    assert_int_equal(bundle_has_space(&f.b, &f.why), -1);
+    assert_non_null(strstr(f.why.data, "not enough space on the device: the bundles take 20 MB"));
+}
+
 static int build_china(void)
 {
     struct bundle_row row;
@@ -240,6 +257,7 @@ int main(void)
         CLAIM(a_stop_leaves_nothing),
         CLAIM(a_spool_of_another_freeze_is_refused),
         CLAIM(what_a_crash_leaves_is_cleaned),
+        CLAIM(too_little_space_is_seen_before_anything_is_written),
         CLAIM(a_full_disk_is_named_and_leaves_no_half_bundle),
     };
 

@@ -1,0 +1,129 @@
+/*
+ * fill: submissions by the hundred thousand, through the code that serves signers.
+ *
+ *     fill DIR COUNT [FIRST]
+ *
+ * Opens an initialised data directory as the server does, and makes COUNT forms (numbered from
+ * FIRST, default 0) into submissions: input and form read them, submit seals and enters them, the
+ * writer commits them in batches. Only HTTP is left out. One form in five gives its name. The main
+ * thread prepares while the writer writes, with at most IN_WORK forms between them.
+ *
+ * Prints one line: `COUNT SECONDS CPU_SECONDS`.
+ */
+#include "log.h"
+#include "service.h"
+
+#include <inttypes.h>
+#include <semaphore.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#define IN_WORK        2048
+#define FORM_MAX_BYTES 200
+
+struct filling {
+    struct job job;
+    struct submitter *submitter;
+    struct form form;
+    struct draft draft;
+};
+
+static sem_t places;
+
+static int apply(struct job *job, struct db *db)
+{
+    struct filling *f = (struct filling *)job;
+
+    return submission_apply(f->submitter, &f->draft, db);
+}
+
+static void done(struct job *job)
+{
+    struct filling *f = (struct filling *)job;
+
+    if (job->result != JOB_COMMITTED)
+        log_fatal(1, "a submission could not be written");
+    draft_release(&f->draft);
+    form_release(&f->form);
+    free(f);
+    sem_post(&places);
+}
+
+static void submit(const struct service *s, int64_t number)
+{
+    static const char *const visibilities[] = {"private", "private", "private", "addressees",
+                                               "private", "private", "private", "private",
+                                               "public",  "private"};
+    static const char *const countries[] = {"KH", "FR", "US", "AU", "TH"};
+    const struct form_rules rules = {.content = s->content,
+                                     .identity = s->identity,
+                                     .accept_unconfirmed = true};
+    struct filling *f = xcalloc(1, sizeof *f);
+    char body[FORM_MAX_BYTES];
+    struct input input;
+    int len = snprintf(body, sizeof body,
+                       "name=Sok+Dara+%" PRId64 "&contact=signer-%" PRId64
+                       "%%40example.org&country=%s&visibility=%s",
+                       number, number, countries[number % 5], visibilities[number % 10]);
+
+    f->job = (struct job){.apply = apply, .done = done};
+    f->submitter = s->submitter;
+    form_init(&f->form);
+    draft_init(&f->draft, &f->form, TIER_UNCONFIRMED);
+    if (input_parse_form(&input, body, (size_t)len) != INPUT_OK ||
+        !form_validate(&f->form, &input, &rules) || !submission_prepare(s->submitter, &f->draft))
+        log_fatal(1, "a form is not valid: %s", body);
+    input_release(&input);
+    sem_wait(&places);
+    if (!writer_reserve(s->writer))
+        log_fatal(1, "the queue is full");
+    writer_submit(s->writer, &f->job);
+}
+
+static double seconds(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static void fill(const struct service *s, int64_t count, int64_t first)
+{
+    double began = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+
+    sem_init(&places, 0, IN_WORK);
+    for (int64_t i = 0; i < count; i++)
+        submit(s, first + i);
+    for (int i = 0; i < IN_WORK; i++)
+        sem_wait(&places);
+    printf("%" PRId64 " %.3f %.3f\n", count, seconds(CLOCK_MONOTONIC) - began,
+           seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+}
+
+int main(int argc, char **argv)
+{
+    const struct config_flag dir = {"data_dir", argc > 1 ? argv[1] : ""};
+    struct service service;
+    struct config config;
+    struct buf err;
+
+    if (argc < 3) {
+        fputs("usage: fill DIR COUNT [FIRST]\n", stderr);
+        return 2;
+    }
+    randombytes_set_implementation(&randombytes_internal_implementation);
+    buf_init(&err, BUF_UNLIMITED);
+    if (sodium_init() < 0 || config_load(&config, &dir, 1, &err) != 0 ||
+        service_open(&service, &config, SERVICE_SERVE, &err) != 0)
+        log_fatal(1, "%s", err.data);
+    fill(&service, strtoll(argv[2], NULL, 10), argc > 3 ? strtoll(argv[3], NULL, 10) : 0);
+    service_close(&service);
+    config_release(&config);
+    buf_release(&err);
+    return 0;
+}
