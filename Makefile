@@ -5,8 +5,8 @@
 
 MODULES = buf log files config \
           input csv identity negotiate entry seal minisign note figures template compress recent \
-          db db_desk content listener http http_reply http_pages runkey \
-          writer view form submit paper publisher annex letter archive bundle delivery \
+          db db_desk db_paper content listener http http_reply http_pages runkey \
+          writer view form submit paper batch publisher annex letter archive bundle delivery \
           health sign withdraw pages export organiser organiser_api \
           setup service control commands serve main
 

@@ -34,7 +34,27 @@ CREATE TABLE submission (
     name       TEXT CHECK (name IS NULL OR visibility > 0),
     opening    BLOB CHECK (opening IS NULL OR (length(opening) = 64 AND visibility > 0)),
     sealed     BLOB,
+    batch      INTEGER REFERENCES paper_batch,                      -- NULL: a form
     CHECK (tag IS NOT NULL OR (name IS NULL AND opening IS NULL AND sealed IS NULL))
+) STRICT;
+
+CREATE INDEX submission_batch ON submission(batch) WHERE batch IS NOT NULL AND tag IS NOT NULL;
+
+-- Rows of paper sheets that came in one file, and its removal as a whole. `live` and
+-- `without_contact` are kept in the same transaction as the rows.
+CREATE TABLE paper_batch (
+    id              INTEGER PRIMARY KEY CHECK (id > 0),
+    day             INTEGER NOT NULL,
+    who             TEXT NOT NULL,
+    label           TEXT NOT NULL,
+    rows            INTEGER NOT NULL CHECK (rows > 0), -- of the file
+    live            INTEGER NOT NULL DEFAULT 0 CHECK (live BETWEEN 0 AND rows),
+    without_contact INTEGER NOT NULL DEFAULT 0         -- of the rows that came in, ever
+                    CHECK (without_contact BETWEEN 0 AND rows),
+    done_s          INTEGER, -- Unix time; NULL: rows are coming in, or that was interrupted
+    removed_s       INTEGER, -- Unix time: from then on its rows are being removed
+    why             TEXT,    -- the void reason
+    CHECK ((removed_s IS NULL) = (why IS NULL))
 ) STRICT;
 
 -- De-duplication: one row per contact with at least one live submission.

@@ -19,7 +19,8 @@ struct commands {
 };
 
 /* Carries out one command on an open service: the control_handler of the server. Returns the exit
- * status. Knows: organiser add|passwd NAME, token NAME, deliver, export, withdraw CODE. */
+ * status. Knows: organiser add|passwd NAME, token NAME, deliver, export, withdraw CODE,
+ * import LABEL (with a file). */
 int commands_handle(void *ctx, const struct control_request *request,
                     const struct control_sink *sink);
 

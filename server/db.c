@@ -68,9 +68,10 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_TALLY_ALL] = "SELECT country, tier, day, n FROM tally WHERE n > 0"
                       " ORDER BY country, tier, day",
     [SQL_SUBMISSION_ADD] =
-        "INSERT INTO submission(idx, tag, tier, visibility, country, day, name, opening, sealed)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_SUBMISSION_GET] = "SELECT tag, tier, country, day FROM submission WHERE idx = ?1",
+        "INSERT INTO submission(idx, tag, tier, visibility, country, day, name, opening, sealed,"
+        " batch) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0))",
+    [SQL_SUBMISSION_GET] =
+        "SELECT tag, tier, country, day, ifnull(batch, 0) FROM submission WHERE idx = ?1",
     [SQL_SUBMISSION_ERASE] = "UPDATE submission SET tag = NULL, name = NULL, opening = NULL,"
                              " sealed = NULL WHERE idx = ?1",
     [SQL_SUBMISSION_ROWS] =
@@ -84,6 +85,19 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_SIGNER_LOWER] = "UPDATE signer SET live = live - 1, confirmed = confirmed - ?2"
                          " WHERE tag = ?1",
     [SQL_SIGNER_DELETE] = "DELETE FROM signer WHERE tag = ?1",
+    [SQL_BATCH_ADD] = "INSERT INTO paper_batch(id, day, who, label, rows)"
+                      " SELECT ifnull(max(id), 0) + 1, ?1, ?2, ?3, ?4 FROM paper_batch"
+                      " RETURNING id",
+    [SQL_BATCH_LIVE_ADD] = "UPDATE paper_batch SET live = live + ?2 WHERE id = ?1",
+    [SQL_BATCH_CONTACTLESS] = "UPDATE paper_batch SET without_contact = without_contact + ?2"
+                              " WHERE id = ?1",
+    [SQL_BATCH_DONE] = "UPDATE paper_batch SET done_s = ?2 WHERE id = ?1",
+    [SQL_BATCH_GET] = "SELECT day, who, label, rows, live, without_contact, done_s, removed_s, why"
+                      " FROM paper_batch WHERE id = ?1",
+    [SQL_BATCH_LAST] = "SELECT id FROM paper_batch WHERE id < ?1 ORDER BY id DESC LIMIT 1",
+    [SQL_BATCH_REMOVE] = "UPDATE paper_batch SET removed_s = ?2, why = ?3"
+                         " WHERE id = ?1 AND removed_s IS NULL RETURNING 1",
+    [SQL_BATCH_LIVE] = "SELECT idx FROM submission WHERE batch = ?1 AND tag IS NOT NULL LIMIT ?2",
     [SQL_ORGANISER_ADD] = "INSERT INTO organiser(name, password, day) VALUES(?1, ?2, ?3)",
     [SQL_ORGANISER_PASSWD] = "UPDATE organiser SET password = ?2 WHERE name = ?1 RETURNING 1",
     [SQL_ORGANISER_FIND] = "SELECT 1 FROM organiser WHERE name = ?1",
@@ -718,6 +732,13 @@ static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
     return db_exec(db, change);
 }
 
+static int batch_add_live(struct db *db, int64_t batch, int64_t n)
+{
+    db_bind_int(db, SQL_BATCH_LIVE_ADD, 1, batch);
+    db_bind_int(db, SQL_BATCH_LIVE_ADD, 2, n);
+    return db_exec(db, SQL_BATCH_LIVE_ADD);
+}
+
 int db_submission_add(struct db *db, int64_t index, const struct submission *s)
 {
     struct tally_cell cell = {.day = s->day, .tier = s->tier};
@@ -733,7 +754,10 @@ int db_submission_add(struct db *db, int64_t index, const struct submission *s)
     db_bind_text(db, SQL_SUBMISSION_ADD, 7, s->name);
     db_bind_blob(db, SQL_SUBMISSION_ADD, 8, s->opening, OPENING_LEN);
     db_bind_blob(db, SQL_SUBMISSION_ADD, 9, s->sealed, s->sealed_len);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 10, s->batch);
     result = db_exec(db, SQL_SUBMISSION_ADD);
+    if (result == DB_OK && s->batch)
+        result = batch_add_live(db, s->batch, 1);
     if (result == DB_OK)
         result = signer_raise(db, s->tag, s->tier == TIER_CONFIRMED);
     if (result == DB_OK)
@@ -756,9 +780,15 @@ int db_submission_live(struct db *db, int64_t index, bool *live)
     return result;
 }
 
-/* What erasing needs to know of a live submission; DB_NO_ROW if it is none. */
-static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
-                           struct tally_cell *cell)
+/* What erasing needs to know of a live submission. */
+struct submission_facts {
+    uint8_t tag[TAG_LEN];
+    struct tally_cell cell;
+    int64_t batch; /* 0: none */
+};
+
+/* DB_NO_ROW if it is not live. */
+static int live_submission(struct db *db, int64_t index, struct submission_facts *facts)
 {
     const void *stored;
     size_t len;
@@ -769,10 +799,11 @@ static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
     if (result == DB_OK) {
         stored = db_column_blob(db, SQL_SUBMISSION_GET, 0, &len);
         if (stored && len == TAG_LEN) {
-            memcpy(tag, stored, TAG_LEN);
-            cell->tier = (enum tier)db_column_int(db, SQL_SUBMISSION_GET, 1);
-            memcpy(cell->country, db_column_text(db, SQL_SUBMISSION_GET, 2), 2);
-            cell->day = (day_number)db_column_int(db, SQL_SUBMISSION_GET, 3);
+            memcpy(facts->tag, stored, TAG_LEN);
+            facts->cell.tier = (enum tier)db_column_int(db, SQL_SUBMISSION_GET, 1);
+            memcpy(facts->cell.country, db_column_text(db, SQL_SUBMISSION_GET, 2), 2);
+            facts->cell.day = (day_number)db_column_int(db, SQL_SUBMISSION_GET, 3);
+            facts->batch = db_column_int(db, SQL_SUBMISSION_GET, 4);
         } else {
             result = DB_NO_ROW;
         }
@@ -784,18 +815,19 @@ static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
 int db_submission_erase(struct db *db, int64_t index, enum void_why why)
 {
     struct totals *t = &db->work.totals;
-    struct tally_cell cell = {0};
-    uint8_t tag[TAG_LEN];
-    int result = live_submission(db, index, tag, &cell);
+    struct submission_facts facts = {0};
+    int result = live_submission(db, index, &facts);
 
     if (result != DB_OK)
         return result;
     db_bind_int(db, SQL_SUBMISSION_ERASE, 1, index);
     result = db_exec(db, SQL_SUBMISSION_ERASE);
     if (result == DB_OK)
-        result = signer_lower(db, tag, cell.tier == TIER_CONFIRMED);
+        result = signer_lower(db, facts.tag, facts.cell.tier == TIER_CONFIRMED);
     if (result == DB_OK)
-        result = tally_add(db, &cell, -1);
+        result = tally_add(db, &facts.cell, -1);
+    if (result == DB_OK && facts.batch)
+        result = batch_add_live(db, facts.batch, -1);
     t->live--;
     if (why == VOID__MAX)
         t->withdrawn++;

@@ -87,6 +87,7 @@ struct submission {
     const uint8_t *opening; /* OPENING_LEN, NULL if private */
     const uint8_t *sealed;  /* NULL for rows without one */
     size_t sealed_len;
+    int64_t batch; /* of paper; 0: a form */
 };
 /* Stores the submission of the sign entry at `index` and counts it. */
 int db_submission_add(struct db *db, int64_t index, const struct submission *s) DB_CHECKED;
@@ -115,6 +116,35 @@ int db_rows_begin(struct db *db, int64_t from) DB_CHECKED;
 /* DB_OK with a row, DB_NO_ROW at the end. */
 int db_rows_next(struct db *db, struct db_row *row) DB_CHECKED;
 void db_rows_end(struct db *db);
+
+/* ---- paper */
+
+struct batch_row {
+    int64_t id;
+    day_number day;
+    struct buf who, label;   /* initialised by the caller */
+    int64_t rows;            /* of the file */
+    int64_t live;            /* rows that are in now */
+    int64_t without_contact; /* of the rows that came in, ever */
+    int64_t done_s;          /* 0: rows are coming in, or that was interrupted */
+    int64_t removed_s;       /* 0, or since when its rows are being removed */
+    enum void_why why;       /* with removed_s; else VOID__MAX */
+};
+void batch_row_init(struct batch_row *b);
+void batch_row_release(struct batch_row *b);
+
+/* A batch without rows yet: day, who, label and rows of b. */
+int db_batch_add(struct db *db, const struct batch_row *b, int64_t *id) DB_CHECKED;
+/* n more of its rows came without a contact. */
+int db_batch_add_contactless(struct db *db, int64_t id, int64_t n) DB_CHECKED;
+int db_batch_done(struct db *db, int64_t id, int64_t now_s) DB_CHECKED;
+int db_batch_get(struct db *db, int64_t id, struct batch_row *out) DB_CHECKED;
+/* The newest batch before `before`; DB_NO_ROW: none. */
+int db_batch_last(struct db *db, int64_t before, int64_t *id) DB_CHECKED;
+/* Says that the batch is to go, and why; DB_NO_ROW if that was said before. */
+int db_batch_remove(struct db *db, int64_t id, int64_t now_s, enum void_why why) DB_CHECKED;
+/* Some of its live submissions: at most *count, which becomes their number. */
+int db_batch_live(struct db *db, int64_t id, int64_t *indices, size_t *count) DB_CHECKED;
 
 /* ---- figures */
 

@@ -43,6 +43,8 @@ static const char help_text[] =
     "stdout)\n"
     "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
     "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
+    "  petition import FILE.csv                rows of paper sheets: "
+    "name,contact,country,visibility\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -387,6 +389,29 @@ static int run_export(const struct config *config, const struct command_line *li
     return export_to_file(config, &without_file, line->words[1]);
 }
 
+/* What the file holds goes to whoever has the database, behind the request. */
+static int run_import(const struct config *config, const struct command_line *line)
+{
+    struct control_request request = {.count = 2, .input = ""};
+    struct output out = {.fd = STDOUT_FILENO};
+    struct control_sink sink = {output_write, &out};
+    const char *path = line->words[1], *slash = strrchr(path, '/');
+    struct buf file;
+    int status;
+
+    buf_init(&file, CONTROL_FILE_MAX);
+    if (buf_read_file(&file, path) != 0)
+        log_fatal(1, "%s: %s", path,
+                  errno == EFBIG ? "larger than 64 MiB: split it" : strerror(errno));
+    request.args[0] = line->words[0];
+    request.args[1] = slash ? slash + 1 : path;
+    request.file = file.data;
+    request.file_len = file.len;
+    status = commands_run(config, &request, &sink);
+    buf_wipe(&file);
+    return status;
+}
+
 static int run_open(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
@@ -441,7 +466,8 @@ static const struct command {
     {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
     {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
     {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
-    {"version", 1, false, run_version},    {"help", 1, false, run_help},
+    {"import", 2, true, run_import},       {"version", 1, false, run_version},
+    {"help", 1, false, run_help},
 };
 
 static const struct command *find_command(const char *name)

@@ -199,6 +199,9 @@ static void start_writer(struct service *s, struct db *db)
     if (s->signing)
         hooks = signing_hooks(s->signing);
     s->writer = writer_open(db, s->config->queue_limit, &hooks);
+    if (s->signing)
+        s->batches =
+            batches_new(&(struct batches_config){s->writer, s->content, s->identity, s->submitter});
 }
 
 static int lock(struct service *s, struct buf *err)
@@ -264,6 +267,8 @@ void service_close(struct service *s)
         delivery_close(s->delivery);
     if (s->writer)
         writer_close(s->writer);
+    if (s->batches)
+        batches_free(s->batches);
     if (s->signing)
         signing_free(s->signing);
     if (s->submitter)
