@@ -1,11 +1,11 @@
 -- The database of a petition: one file, one writer, WAL, synchronous=FULL, secure_delete.
 --
 -- application_id 0x50455431 ("PET1"); user_version counts schema changes, and a newer one than the
--- program's is refused. Clear text at rest is only: tag, tier, country, day, visibility, and the
+-- program's is refused, an older one brought up to date (db_schema.c). Clear text at rest is only: tag, tier, country, day, visibility, and the
 -- name of those who did not choose `private`. All else is in the sealed record or a commitment.
 
 PRAGMA application_id = 1346720817;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- The public log, append-only: the exact bytes of every entry, hashed as stored. Entry 0 is the
 -- `open` entry, written by init. Indices have no gaps.
@@ -93,12 +93,34 @@ CREATE TABLE totals (
     jitter_confirmed  INTEGER NOT NULL CHECK (jitter_confirmed >= 0)
 ) STRICT;
 
--- Who may export and deliver. The password is libsodium's Argon2id string.
+-- Who may come to the desk. The password is libsodium's Argon2id string. A secret for one-time codes
+-- cannot be hashed; a code is accepted once, so the step of the last one is kept.
 CREATE TABLE organiser (
-    name     TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
-    password TEXT NOT NULL,
-    day      INTEGER NOT NULL
+    name        TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
+    password    TEXT NOT NULL,
+    day         INTEGER NOT NULL,
+    role        INTEGER NOT NULL DEFAULT 2 CHECK (role BETWEEN 0 AND 2), -- enum role; 2: owner
+    totp_secret BLOB CHECK (length(totp_secret) = 20),                   -- NULL: no codes
+    totp_step   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+-- What is left of the recovery codes, as BLAKE2b-256; each works once.
+CREATE TABLE recovery (
+    organiser TEXT NOT NULL REFERENCES organiser,
+    hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (organiser, hash)
+) STRICT, WITHOUT ROWID;
+
+-- Who is logged in: the BLAKE2b-256 of the cookie. The token of its forms follows from the cookie
+-- and is not stored.
+CREATE TABLE session (
+    hash      BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    organiser TEXT NOT NULL REFERENCES organiser,
+    lang      INTEGER CHECK (lang BETWEEN 0 AND 2), -- enum lang, if one was chosen
+    created_s INTEGER NOT NULL,
+    seen_s    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_organiser ON session(organiser);
 
 -- Bearer tokens, as the BLAKE2b-256 of the token.
 CREATE TABLE token (
@@ -118,6 +140,7 @@ CREATE TABLE delivery (
     size         INTEGER,          -- of the log
     figures      TEXT,             -- JSON, as in summary.json
     why          TEXT,             -- for 'failed'
+    completed_s  INTEGER,          -- its annexes with names are deleted
     CHECK ((size IS NULL) = (figures IS NULL) AND (size IS NULL) = (frozen_s IS NULL))
 ) STRICT;
 CREATE TABLE bundle (
@@ -125,6 +148,16 @@ CREATE TABLE bundle (
     addressee INTEGER NOT NULL CHECK (addressee BETWEEN 1 AND 19),
     sha256    BLOB NOT NULL CHECK (length(sha256) = 32),
     bytes     INTEGER NOT NULL CHECK (bytes > 0),
+    PRIMARY KEY (delivery, addressee)
+) STRICT, WITHOUT ROWID;
+
+-- A bundle that was handed over, by hand or by post.
+CREATE TABLE handover (
+    delivery  INTEGER NOT NULL REFERENCES delivery,
+    addressee INTEGER NOT NULL CHECK (addressee BETWEEN 1 AND 19),
+    day       INTEGER NOT NULL,
+    note      TEXT NOT NULL,
+    who       TEXT NOT NULL,
     PRIMARY KEY (delivery, addressee)
 ) STRICT, WITHOUT ROWID;
 

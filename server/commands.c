@@ -53,7 +53,7 @@ static int run_organiser(const struct call *c)
 
 static int run_token(const struct call *c)
 {
-    char token[TOKEN_TEXT_MAX];
+    char token[SESSION_TOKEN_TEXT];
     struct buf err;
     int result;
 

@@ -1,5 +1,6 @@
 /*
- * db: all SQL, and the only SQLite calls (see db.h). The organisers' part is in db_desk.c.
+ * db: all SQL, and the only SQLite calls (see db.h). The organisers' part is in db_desk.c,
+ * the schema in db_schema.c.
  *
  * A connection belongs to one thread at a time. All statements stand in one table, are prepared
  * when the connection opens, and are never left stepped: db_exec() and friends reset them. Always
@@ -10,6 +11,7 @@
  * the writer connection does either, and readers are opened so that they cannot.
  */
 #include "db_internal.h"
+#include "db_schema.h"
 
 #include "log.h"
 
@@ -24,15 +26,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   1
 #define TALLY_SLOTS                                                                                \
     1024 /* distinct cells a batch gathers before they are written; power of two                   \
           */
-
-static const char schema[] = {
-#include "schema.inc"
-    0};
 
 static const char *const sql_text[SQL__COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -74,6 +70,9 @@ static const char *const sql_text[SQL__COUNT] = {
         "SELECT tag, tier, country, day, ifnull(batch, 0) FROM submission WHERE idx = ?1",
     [SQL_SUBMISSION_ERASE] = "UPDATE submission SET tag = NULL, name = NULL, opening = NULL,"
                              " sealed = NULL WHERE idx = ?1",
+    [SQL_SUBMISSION_SHOW] = "SELECT s.tag IS NOT NULL, s.tier, s.visibility, s.country, s.day,"
+                            " s.name, s.batch, e.body FROM submission AS s"
+                            " JOIN log_entry AS e ON e.idx = s.idx WHERE s.idx = ?1",
     [SQL_SUBMISSION_ROWS] =
         "SELECT s.idx, s.tier, s.visibility, s.country, s.day, s.name, s.opening, s.sealed, e.body"
         " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
@@ -101,15 +100,49 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_ORGANISER_ADD] = "INSERT INTO organiser(name, password, day) VALUES(?1, ?2, ?3)",
     [SQL_ORGANISER_PASSWD] = "UPDATE organiser SET password = ?2 WHERE name = ?1 RETURNING 1",
     [SQL_ORGANISER_FIND] = "SELECT 1 FROM organiser WHERE name = ?1",
+    [SQL_ORGANISER_GET] = "SELECT name, password, role, totp_secret, totp_step,"
+                          " (SELECT count(*) FROM recovery AS r WHERE r.organiser = o.name)"
+                          " FROM organiser AS o WHERE name = ?1",
+    [SQL_ORGANISER_NEXT] = "SELECT name FROM organiser WHERE name > ?1 ORDER BY name LIMIT 1",
+    [SQL_ORGANISER_ROLE] = "UPDATE organiser SET role = ?2 WHERE name = ?1 RETURNING 1",
+    [SQL_ORGANISER_OWNERS] = "SELECT count(*) FROM organiser WHERE role = 2",
+    [SQL_TOTP_SET] = "UPDATE organiser SET totp_secret = ?2, totp_step = ?3 WHERE name = ?1"
+                     " RETURNING 1",
+    [SQL_TOTP_STEP] = "UPDATE organiser SET totp_step = ?2 WHERE name = ?1 AND totp_step < ?2"
+                      " RETURNING 1",
+    [SQL_RECOVERY_ADD] = "INSERT INTO recovery(organiser, hash) VALUES(?1, ?2)",
+    [SQL_RECOVERY_USE] = "DELETE FROM recovery WHERE organiser = ?1 AND hash = ?2 RETURNING 1",
+    [SQL_RECOVERY_CLEAR] = "DELETE FROM recovery WHERE organiser = ?1",
+    [SQL_SESSION_ADD] = "INSERT INTO session(hash, organiser, created_s, seen_s)"
+                        " VALUES(?1, ?2, ?3, ?3)",
+    [SQL_SESSION_GET] = "SELECT organiser, lang, created_s, seen_s FROM session WHERE hash = ?1",
+    [SQL_SESSION_SEEN] = "UPDATE session SET seen_s = ?2 WHERE hash = ?1",
+    [SQL_SESSION_LANG] = "UPDATE session SET lang = ?2 WHERE hash = ?1",
+    [SQL_SESSION_END] = "DELETE FROM session WHERE hash = ?1",
+    [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE organiser = ?1",
+    [SQL_SESSION_EXPIRE] = "DELETE FROM session WHERE created_s <= ?1 OR seen_s <= ?2",
     [SQL_TOKEN_ADD] = "INSERT INTO token(hash, organiser, day) VALUES(?1, ?2, ?3)",
     [SQL_TOKEN_FIND] = "SELECT organiser FROM token WHERE hash = ?1",
     [SQL_AUDIT_LAST] = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit(id, at_s, who, act, detail, hash)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+    [SQL_AUDIT_ROWS] = "SELECT id, at_s, who, act, detail, hash FROM audit WHERE id > ?1"
+                       " ORDER BY id",
+    [SQL_AUDIT_NEWEST] = "SELECT at_s FROM audit WHERE act = ?1 ORDER BY id DESC LIMIT 1",
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery(id, organiser, state, requested_s)"
                          " SELECT ifnull(max(id), 0) + 1, ?1, 'queued', ?2 FROM delivery"
                          " RETURNING id",
-    [SQL_DELIVERY_GET] = "SELECT state, requested_s, frozen_s, size, figures, why FROM delivery"
+    [SQL_DELIVERY_LAST] = "SELECT id FROM delivery WHERE id < ?1 ORDER BY id DESC LIMIT 1",
+    [SQL_DELIVERY_COMPLETE] = "UPDATE delivery SET completed_s = ?2"
+                              " WHERE id = ?1 AND state = 'done' AND completed_s IS NULL"
+                              " RETURNING 1",
+    [SQL_HANDOVER_SET] = "INSERT INTO handover(delivery, addressee, day, note, who)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5)"
+                         " ON CONFLICT DO UPDATE SET day = ?3, note = ?4, who = ?5",
+    [SQL_HANDOVERS] = "SELECT addressee, day, note, who FROM handover WHERE delivery = ?1"
+                      " ORDER BY addressee",
+    [SQL_DELIVERY_GET] = "SELECT state, requested_s, frozen_s, size, figures, why, completed_s,"
+                         " organiser FROM delivery"
                          " WHERE id = ?1",
     [SQL_DELIVERY_NEXT] = "SELECT id FROM delivery WHERE state IN ('queued', 'running')"
                           " ORDER BY id LIMIT 1",
@@ -303,46 +336,25 @@ static const char pragmas_of_writer[] =
     "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;";
 static const char pragmas_of_reader[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
 
-static int pragma_int(struct db *db, const char *pragma)
-{
-    sqlite3_stmt *s = NULL;
-    int value = -1;
-
-    if (sqlite3_prepare_v2(db->handle, pragma, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW)
-        value = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return value;
-}
-
 /* Sets up a connection; the file may still be anything, so the first read of it is checked here. */
 static int configure(struct db *db, const char *path, struct buf *err)
 {
     const char *more = db->mode == DB_WRITER ? pragmas_of_writer : pragmas_of_reader;
-    int version;
 
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     if (db->mode == DB_READER)
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (pragma_int(db, "PRAGMA application_id") != APPLICATION_ID) {
-        buf_printf(err, "%s is not a petition database", path);
+    if (db_schema_check(db->handle, db->mode == DB_WRITER, path, err) != 0)
         return -1;
-    }
-    version = pragma_int(db, "PRAGMA user_version");
-    if (version != USER_VERSION) {
-        buf_printf(err, "%s has schema version %d; this program knows %d", path, version,
-                   USER_VERSION);
-        return -1;
-    }
     if (sqlite3_exec(db->handle, pragmas_of_all, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(db->handle, more, NULL, NULL, NULL) != SQLITE_OK) {
         buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
         return -1;
     }
     sqlite3_wal_hook(db->handle, on_commit_to_wal, db);
-    return 0;
+    return db->mode == DB_WRITER ? db_schema_migrate(db->handle, path, err) : 0;
 }
 
 static int prepare_all(struct db *db, const char *path, struct buf *err)
@@ -425,27 +437,6 @@ void db_close(struct db *db)
     if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
         log_error("database: %s", sqlite3_errmsg(db->handle));
     free(db);
-}
-
-int db_create(const char *path, struct buf *err)
-{
-    sqlite3 *handle = NULL;
-    int result = -1, fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-    if (fd < 0) {
-        buf_printf(err, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    close(fd);
-    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, "PRAGMA journal_mode = WAL; BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, schema, NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-        result = 0;
-    else
-        buf_printf(err, "%s: %s", path, sqlite3_errmsg(handle));
-    sqlite3_close(handle);
-    return result;
 }
 
 /* ---- transactions */
@@ -834,6 +825,29 @@ int db_submission_erase(struct db *db, int64_t index, enum void_why why)
     else
         t->removed[why]++;
     db->totals_dirty = db->erased_in_batch = true;
+    return result;
+}
+
+int db_submission_show(struct db *db, int64_t index, struct submission_view *out)
+{
+    const enum sql show = SQL_SUBMISSION_SHOW;
+    int result;
+
+    db_bind_int(db, show, 1, index);
+    result = db_step(db, show);
+    if (result == DB_OK) {
+        out->live = db_column_int(db, show, 0) != 0;
+        out->tier = (enum tier)db_column_int(db, show, 1);
+        out->visibility = (enum visibility)db_column_int(db, show, 2);
+        memcpy(out->country, db_column_text(db, show, 3), sizeof out->country);
+        out->day = (day_number)db_column_int(db, show, 4);
+        buf_clear(&out->name);
+        db_add_column(db, show, 5, &out->name);
+        out->batch = db_column_int(db, show, 6);
+        buf_clear(&out->body);
+        db_add_column(db, show, 7, &out->body);
+    }
+    db_finish(db, show);
     return result;
 }
 

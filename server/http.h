@@ -77,6 +77,10 @@ const char *http_body(const struct http_request *rq, size_t *len); /* NUL-termin
 const char *http_header(const struct http_request *rq, const char *name);
 /* The token of `Authorization: Bearer …`, or NULL. */
 const char *http_bearer(const struct http_request *rq);
+/* A cookie's value, or a member of the query string as it was sent; NULL if there is none. */
+const char *http_cookie(const struct http_request *rq, const char *name);
+const char *http_query(const struct http_request *rq, const char *name);
+bool http_is_post(const struct http_request *rq);
 /* The visitor's language: of the path if it has one, else of Accept-Language, else "en". */
 const char *http_lang(const struct http_request *rq);
 

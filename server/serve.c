@@ -27,6 +27,7 @@ struct server {
     struct http_server *http;
     struct withdrawing_config withdrawing;
     struct organiser_api api;
+    struct act_context by_token;
     struct buf style_src;
     bool started; /* the port is open */
 };
@@ -48,12 +49,13 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/signatures", sign_api, signing},
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
-        {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->api},
+        {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->by_token},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/bundles/{n}.zip", organiser_get_bundle,
-         &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/counts.csv", organiser_get_counts, &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/sealed.jsonl", organiser_get_sealed, &s->api},
+         &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/counts.csv", organiser_get_counts, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/sealed.jsonl", organiser_get_sealed,
+         &s->by_token},
     };
     size_t count = sizeof table / sizeof *table;
 
@@ -116,8 +118,11 @@ static int start_engines(struct server *s, struct buf *err)
     signing_attach(s->service.signing, s->service.writer, s->publisher);
     service_start_deliveries(&s->service, s->publisher);
     s->withdrawing = (struct withdrawing_config){&s->service.view, s->service.writer};
-    s->api =
-        (struct organiser_api){s->service.writer, s->service.delivery, &s->service.delivery_config};
+    s->api = (struct organiser_api){s->service.delivery, &s->service.delivery_config};
+    s->by_token = (struct act_context){.by = ACT_BY_TOKEN,
+                                       .writer = s->service.writer,
+                                       .refuse = organiser_refuse,
+                                       .user = &s->api};
     s->commands.service = &s->service;
     s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
     return s->control ? 0 : -1;
