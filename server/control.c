@@ -39,8 +39,9 @@ struct control {
 
 /* ---- bytes */
 
-/* One end of a connection. The server's side gives up when it is closing; the command's side, whose
- * control is NULL, waits as long as the command takes. */
+/* One end of a connection. The server's side no longer waits when it is closing, but what can leave
+ * at once still does; the command's side, whose control is NULL, waits as long as the command
+ * takes. */
 struct end {
     struct control *control;
     int fd;
@@ -49,10 +50,13 @@ struct end {
 static bool wait_for(const struct end *e, short events)
 {
     struct pollfd waiting = {.fd = e->fd, .events = events};
-    int ready = 0;
+    bool closing;
+    int ready;
 
-    while (!(e->control && atomic_load(&e->control->closing)) && ready == 0)
-        ready = poll(&waiting, 1, POLL_MS);
+    do {
+        closing = e->control && atomic_load(&e->control->closing);
+        ready = poll(&waiting, 1, closing ? 0 : POLL_MS);
+    } while (!closing && ready == 0);
     return ready > 0;
 }
 

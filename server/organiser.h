@@ -9,6 +9,9 @@
 #include "act.h"
 #include "delivery.h"
 
+/* Whoever runs commands on the server, in the audit trail. No organiser can have this name. */
+#define ORGANISER_OPERATOR "operator"
+
 /* ---- for the commands; threads that may wait. 0, or -1 with a line in err. */
 
 int organiser_add(struct writer *writer, const char *name, const char *password, struct buf *err)
