@@ -20,6 +20,7 @@ struct batches {
     struct batches_config config;
     atomic_flag busy;
     atomic_int_least64_t in_work;
+    atomic_bool stopping;
 };
 
 /* Rows on their way in. */
@@ -61,6 +62,11 @@ void batches_free(struct batches *b)
     free(b);
 }
 
+void batches_stop(struct batches *b)
+{
+    atomic_store(&b->stopping, true);
+}
+
 int64_t batch_in_work(const struct batches *b)
 {
     return atomic_load(&b->in_work);
@@ -78,7 +84,7 @@ static int audit(struct db *db, const char *who, const char *act, const char *de
 static struct paper_sheet *open_sheet(const struct batches *b, const struct batch_file *file)
 {
     const struct paper_rules rules = {b->config.content, b->config.identity, b->config.submitter,
-                                      file->lang};
+                                      file->lang, file->rows_max ? file->rows_max : PAPER_ROWS_MAX};
 
     return paper_open(&rules, file->data, file->len);
 }
@@ -172,12 +178,12 @@ static bool import_rows(struct batches *b, const struct batch_file *file,
     c->rows = xcalloc(CHUNK_ROWS, sizeof *c->rows);
     for (size_t i = 0; i < CHUNK_ROWS; i++)
         paper_row_init(&c->rows[i]);
-    while (go_on && result->stored < rows) {
+    while (go_on && result->stored < rows && !atomic_load(&b->stopping)) {
         fill_chunk(c, sheet, rows - result->stored);
         go_on = c->count > 0 && writer_run(b->config.writer, &c->job) == JOB_COMMITTED;
         result->stored += go_on ? c->count : 0;
-        if (go_on && file->progress && !file->progress(file->ctx, result->stored))
-            go_on = false;
+        if (go_on && file->progress)
+            file->progress(file->ctx, result->stored);
     }
     for (size_t i = 0; i < CHUNK_ROWS; i++)
         paper_row_release(&c->rows[i]);
@@ -274,7 +280,7 @@ static void remove_rows(struct batches *b, const struct batch_removal *removal,
     struct removing_chunk c = {.job = {.apply = apply_removing_chunk}, .removal = removal};
 
     do {
-        if (writer_run(b->config.writer, &c.job) != JOB_COMMITTED) {
+        if (atomic_load(&b->stopping) || writer_run(b->config.writer, &c.job) != JOB_COMMITTED) {
             result->outcome = BATCH_INTERRUPTED;
             return;
         }

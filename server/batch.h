@@ -30,6 +30,8 @@ struct batches_config {
 };
 struct batches *batches_new(const struct batches_config *config);
 void batches_free(struct batches *b);
+/* The server is stopping: what is in work ends after its chunk, interrupted. Any thread. */
+void batches_stop(struct batches *b);
 
 enum batch_outcome {
     BATCH_DONE,
@@ -47,12 +49,13 @@ struct batch_file {
     const char *data;
     size_t len;
     enum lang lang;    /* of whoever brings it in */
+    size_t rows_max;   /* 0: PAPER_ROWS_MAX */
     const char *who;   /* in the audit trail */
     const char *label; /* cleaned; "" if there is none */
     /* Each row, as it is judged; may be NULL. */
     void (*row)(void *ctx, const struct paper_row *row);
-    /* After each chunk; false: stop. May be NULL. */
-    bool (*progress)(void *ctx, size_t stored);
+    /* After each chunk; may be NULL. */
+    void (*progress)(void *ctx, size_t stored);
     void *ctx;
 };
 

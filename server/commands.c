@@ -221,7 +221,7 @@ static void tell_row(void *ctx, const struct paper_row *row)
 }
 
 /* Whoever asked may have gone: then the import goes on, as a half one helps nobody. */
-static bool tell_progress(void *ctx, size_t stored)
+static void tell_progress(void *ctx, size_t stored)
 {
     struct import *import = ctx;
     size_t tenth = 10 * stored / import->rows;
@@ -229,7 +229,6 @@ static bool tell_progress(void *ctx, size_t stored)
     if (tenth > import->tenth)
         control_printf(import->call->sink, 'E', "%zu of %zu rows\n", stored, import->rows);
     import->tenth = tenth;
-    return !atomic_load(&import->call->commands->stopping);
 }
 
 static void explain_outcome(const struct call *c, const struct batch_result *r)

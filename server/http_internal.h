@@ -26,6 +26,7 @@ struct http_server {
     pthread_rwlock_t lock;       /* guards `published` */
     struct published *published; /* never NULL */
     atomic_int in_work, parked;  /* requests */
+    atomic_int large;            /* requests that may have a large body */
     atomic_bool draining;        /* answers close their connections */
     atomic_bool refusing;        /* new requests are refused: nothing may park any more */
 };
@@ -45,6 +46,7 @@ struct http_request {
     bool get; /* GET or HEAD */
     struct path_params params;
     struct buf body;
+    bool large; /* the body may be: counted in the server's `large` */
     http_handler *resume;
     void *resume_ctx;
     bool parked;

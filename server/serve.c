@@ -86,6 +86,8 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .base_url = config->base_url,
                                .threads = config->threads,
                                .routes = routes,
+                               .session_cookie = SESSION_COOKIE,
+                               .session_cookie_len = SESSION_TOKEN_TEXT - 1,
                                .error_page = error_page,
                                .error_ctx = s};
 
@@ -130,6 +132,8 @@ static int start_engines(struct server *s, struct buf *err)
 
 static void stop(struct server *s)
 {
+    if (s->service.batches)
+        batches_stop(s->service.batches);
     if (s->started)
         http_drain(s->http);
     atomic_store(&s->commands.stopping, true);
