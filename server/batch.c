@@ -113,13 +113,27 @@ void batch_check(const struct batches *b, const struct batch_file *file,
 
 /* ---- importing */
 
+/* The same form sent twice must not be two batches. */
+static int is_next(struct db *db, int64_t after, bool *next)
+{
+    int64_t newest = 0;
+    int result = db_batch_last(db, INT64_MAX, &newest);
+
+    *next = after < 0 || newest == after;
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
 static int apply_opening(struct job *job, struct db *db)
 {
     struct opening_job *j = (struct opening_job *)job;
     struct batch_row row;
     char detail[32];
-    int result;
+    bool next;
+    int result = is_next(db, j->file->after, &next);
 
+    j->result->outcome = next ? BATCH_DONE : BATCH_STALE;
+    if (result != DB_OK || !next)
+        return result;
     batch_row_init(&row);
     row.day = day_of(time(NULL));
     row.rows = (int64_t)j->result->totals.rows;

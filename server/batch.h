@@ -37,6 +37,7 @@ enum batch_outcome {
     BATCH_DONE,
     BATCH_FAULT,       /* of the file: nothing was stored */
     BATCH_WRONG_ROWS,  /* nothing was stored */
+    BATCH_STALE,       /* there is a newer batch than file->after: nothing was stored */
     BATCH_BUSY,        /* another one runs: nothing was stored */
     BATCH_UNKNOWN,     /* removal: there is no such batch */
     BATCH_GONE,        /* removal: it was removed before */
@@ -50,6 +51,7 @@ struct batch_file {
     size_t len;
     enum lang lang;    /* of whoever brings it in */
     size_t rows_max;   /* 0: PAPER_ROWS_MAX */
+    int64_t after;     /* the newest batch must be this one; -1: any */
     const char *who;   /* in the audit trail */
     const char *label; /* cleaned; "" if there is none */
     /* Each row, as it is judged; may be NULL. */

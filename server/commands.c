@@ -259,6 +259,7 @@ static int run_import(const struct call *c)
     struct batch_file file = {.data = c->request->file ? c->request->file : "",
                               .len = c->request->file_len,
                               .lang = LANG_EN,
+                              .after = -1,
                               .who = ORGANISER_OPERATOR,
                               .row = tell_row,
                               .progress = tell_progress,

@@ -136,6 +136,7 @@ static enum batch_outcome import_file(struct batch_file *file)
 {
     file->who = file->who ? file->who : "admin";
     file->label = "sheet";
+    file->after = file->after ? file->after : -1;
     batch_import(batches, file, &last);
     return last.outcome;
 }
@@ -273,7 +274,7 @@ static void an_interrupted_batch_is_seen_as_such_and_can_be_removed(void **state
 static void ask_for_more(void *ctx, size_t stored)
 {
     struct batch_result second;
-    const struct batch_file file = {.data = "name,country\nA,KH\n", .len = 18};
+    const struct batch_file file = {.data = "name,country\nA,KH\n", .len = 18, .after = -1};
     const struct batch_removal removal = {1, VOID_TEST, "admin"};
 
     (void)stored;
@@ -298,6 +299,18 @@ static void one_batch_is_in_work_at_a_time(void **state)
     assert_int_equal(asked, 1);
     assert_int_equal(batch_in_work(batches), 0);
     assert_int_equal(query("SELECT count(*) FROM paper_batch"), 1);
+}
+
+static void what_is_sent_twice_goes_in_once(void **state)
+{
+    struct batch_file file = {.data = "name,country\nA,KH\n", .len = 18, .after = 1};
+
+    (void)state;
+    assert_int_equal(import("name,country\nA,KH\n"), BATCH_DONE);
+    assert_int_equal(import_file(&file), BATCH_DONE);
+    assert_int_equal(import_file(&file), BATCH_STALE);
+    assert_int_equal(query("SELECT count(*) FROM paper_batch"), 2);
+    assert_int_equal(query("SELECT live FROM totals"), 2);
 }
 
 struct removing {
@@ -431,6 +444,7 @@ int main(void)
         CLAIM(a_verdict_does_not_depend_on_who_has_signed),
         CLAIM(an_interrupted_batch_is_seen_as_such_and_can_be_removed),
         CLAIM(one_batch_is_in_work_at_a_time),
+        CLAIM(what_is_sent_twice_goes_in_once),
         CLAIM(every_figure_equals_a_recount_after_random_imports_and_removals),
         CLAIM(a_full_file_goes_in_while_others_sign),
     };
