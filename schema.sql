@@ -38,6 +38,9 @@ CREATE TABLE submission (
     CHECK (tag IS NOT NULL OR (name IS NULL AND opening IS NULL AND sealed IS NULL))
 ) STRICT;
 
+-- How many rows have a name is asked before each delivery.
+CREATE INDEX submission_named ON submission(visibility) WHERE tag IS NOT NULL AND visibility > 0;
+
 -- Rows of paper sheets that came in one file, and its removal as a whole.
 CREATE TABLE paper_batch (
     id        INTEGER PRIMARY KEY CHECK (id > 0),

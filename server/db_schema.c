@@ -30,6 +30,8 @@ static const char *const steps[USER_VERSION] = {
           " label TEXT NOT NULL, rows INTEGER NOT NULL CHECK (rows > 0), removed_s INTEGER,"
           " why TEXT, CHECK ((removed_s IS NULL) = (why IS NULL))) STRICT;"
           "ALTER TABLE submission ADD COLUMN batch INTEGER REFERENCES paper_batch;"
+          "CREATE INDEX submission_named ON submission(visibility)"
+          " WHERE tag IS NOT NULL AND visibility > 0;"
           "ALTER TABLE organiser ADD COLUMN role INTEGER NOT NULL DEFAULT 2"
           " CHECK (role BETWEEN 0 AND 2);"
           "ALTER TABLE organiser ADD COLUMN totp_secret BLOB CHECK (length(totp_secret) = 20);"

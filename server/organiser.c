@@ -14,9 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Whoever runs commands on the server, in the audit trail. No organiser can have this name. */
-static const char operator_name[] = "operator";
-
 struct account_job {
     struct job job;
     const char *name, *password_hash;
@@ -29,7 +26,7 @@ struct account_job {
 
 static int audit(struct db *db, const char *act, const char *detail)
 {
-    struct audit_act a = {time(NULL), operator_name, act, detail};
+    struct audit_act a = {time(NULL), OPERATOR_NAME, act, detail};
 
     return db_audit(db, &a);
 }
@@ -51,12 +48,12 @@ static int run(struct writer *writer, struct account_job *j, const char *refusal
 
 /* ---- passwords */
 
-static bool is_name(const char *name)
+bool organiser_is_name(const char *name)
 {
     size_t len = strlen(name);
 
     if (len == 0 || len > ORGANISER_NAME_MAX || !input_is_utf8(name, len) ||
-        strcmp(name, operator_name) == 0)
+        strcmp(name, OPERATOR_NAME) == 0)
         return false;
     for (; *name; name++)
         if ((unsigned char)*name <= ' ' || *name == 0x7f)
@@ -92,9 +89,9 @@ int organiser_add(struct writer *writer, const char *name, const char *password,
     char hash[PASSWORD_HASH_MAX];
     struct account_job j = {.job = {.apply = apply_add}, .name = name, .password_hash = hash};
 
-    if (!is_name(name)) {
+    if (!organiser_is_name(name)) {
         buf_printf(err, "an organiser's name has 1 to %d characters, no spaces, and is not \"%s\"",
-                   ORGANISER_NAME_MAX, operator_name);
+                   ORGANISER_NAME_MAX, OPERATOR_NAME);
         return -1;
     }
     if (password_hash(hash, password, err) != 0)
@@ -144,7 +141,7 @@ static int apply_delivery(struct job *job, struct db *db)
 {
     struct account_job *j = (struct account_job *)job;
     char detail[32];
-    int result = db_delivery_add(db, operator_name, time(NULL), &j->id);
+    int result = db_delivery_add(db, OPERATOR_NAME, time(NULL), &j->id);
 
     snprintf(detail, sizeof detail, "%" PRId64, j->id);
     return result == DB_OK ? audit(db, "delivery.start", detail) : result;

@@ -9,6 +9,9 @@
 #include "act.h"
 #include "delivery.h"
 
+/* 1 to ORGANISER_NAME_MAX bytes without spaces, and not the operator's. */
+bool organiser_is_name(const char *name);
+
 /* ---- for the commands; threads that may wait. 0, or -1 with a line in err. */
 
 int organiser_add(struct writer *writer, const char *name, const char *password, struct buf *err)

@@ -26,6 +26,7 @@ struct service {
     char minisign_key[MINISIGN_PUBLIC_TEXT];
     struct view view;
     struct signing *signing;
+    struct hours hours;
     struct writer *writer;
     struct delivery_config delivery_config;
     struct delivery *delivery; /* once started */

@@ -38,6 +38,7 @@ struct submitting {
     uint8_t w[HASH_LEN];
     uint8_t opening[OPENING_LEN];
     uint8_t recent_key[RECENT_KEY_LEN];
+    bool stored; /* as a new one */
     day_number day;
     struct buf entry, record;
     /* the writer's verdict */
@@ -200,6 +201,7 @@ static int apply(struct job *job, struct db *db)
         entry_leaf_hash(s->leaf, s->entry.data, s->entry.len);
         recent_add(s->signing->recent, s->recent_key, s->index);
         s->signing->added++;
+        s->stored = true;
     }
     return result;
 }
@@ -208,6 +210,8 @@ static void done(struct job *job)
 {
     struct submitting *s = (struct submitting *)job;
 
+    if (s->job.result == JOB_COMMITTED && s->stored)
+        hours_add(s->signing->config.hours, time(NULL));
     http_wake(s->request);
 }
 

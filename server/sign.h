@@ -7,6 +7,7 @@
 #ifndef SIGN_H
 #define SIGN_H
 
+#include "hours.h"
 #include "http.h"
 #include "publisher.h"
 #include "runkey.h"
@@ -23,6 +24,7 @@ struct signing_config {
     uint8_t seal_key[SEAL_KEY_LEN];
     int64_t text_index; /* of the last open or text entry */
     bool accept_unconfirmed;
+    struct hours *hours; /* counts what is new */
 };
 
 struct signing *signing_new(const struct signing_config *config);
