@@ -6,18 +6,19 @@
 MODULES = buf log files config \
           input csv identity negotiate entry seal minisign note figures template compress recent \
           db db_schema db_desk db_session db_paper content listener http http_reply http_pages runkey \
-          writer view form submit paper batch publisher annex letter archive bundle delivery \
-          health sign withdraw pages export session password delays gate act \
-          organiser organiser_api \
+          hours writer view form submit removal paper batch publisher annex letter archive bundle delivery \
+          health sign withdraw pages export session password delays gate act totp \
+          organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
+          desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup service control commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
-         brotli/encode.h:compress zlib.h:compress
+         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account
 
 PREFIX ?= /usr/local
 CC ?= cc
 BUILD ?= build
-PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip
+PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip libqrencode
 VERSION = 0.1.0
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

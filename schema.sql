@@ -39,6 +39,8 @@ CREATE TABLE submission (
 ) STRICT;
 
 CREATE INDEX submission_batch ON submission(batch) WHERE batch IS NOT NULL AND tag IS NOT NULL;
+-- How many rows have a name is asked before each delivery.
+CREATE INDEX submission_named ON submission(visibility) WHERE tag IS NOT NULL AND visibility > 0;
 
 -- Rows of paper sheets that came in one file, and its removal as a whole. `live` and
 -- `without_contact` are kept in the same transaction as the rows.

@@ -102,10 +102,16 @@ static void run_behind_gate(struct gate_task *task)
             gate_check(act->context->gate, &act->who, act_field(act, "password"), &act->wait_s);
 
         act->proven = verdict == GATE_OPEN;
-        if (act->proven)
+        if (act->proven && act->kind->work)
+            act->kind->work(act);
+        if (act->proven && act->status == 200)
             act->job.result = writer_run(act->context->writer, &act->job);
-        else
+        else if (!act->proven)
             act->status = verdict == GATE_WAIT ? 429 : 422;
+        if (verdict == GATE_WRONG)
+            act->why = "desk.error.password";
+        if (act->proven && act->status == 200)
+            gate_forget(act->context->gate, act->who.name);
     }
     http_wake(act->request);
 }

@@ -28,7 +28,8 @@ struct act_kind {
     const char *audit; /* name in the trail; NULL: only a look, not written down */
     enum role role;    /* at least */
     bool password;     /* the form's `password` must be the organiser's, once more */
-    void (*begin)(struct act *act);               /* request thread; NULL: nothing */
+    void (*work)(struct act *act);  /* gate's thread, after the password: what takes long; NULL */
+    void (*begin)(struct act *act); /* request thread; NULL: nothing */
     int (*apply)(struct act *act, struct db *db); /* writer's thread; NULL: nothing */
     void (*answer)(struct act *act);              /* request thread, status 200 */
     void (*refuse)(struct act *act);              /* any other; NULL: the context's */
@@ -52,6 +53,7 @@ struct act {
     uint8_t hash[HASH_LEN]; /* of the token or cookie */
     struct input form;      /* of a POST by a session */
     int status;
+    const char *why;          /* with a status of refusal: key of the text for a page, or NULL */
     int wait_s;               /* with 429: seconds until a password is looked at again */
     bool proven;              /* the password has been checked */
     struct organiser_row who; /* from apply() on */

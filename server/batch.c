@@ -7,6 +7,8 @@
  */
 #include "batch.h"
 
+#include "removal.h"
+
 #include <inttypes.h>
 #include <sodium.h>
 #include <stdatomic.h>
@@ -257,19 +259,6 @@ out:
     return result == DB_NO_ROW ? DB_OK : result;
 }
 
-static int void_row(struct db *db, int64_t index, enum void_why why)
-{
-    struct buf entry;
-    int64_t at;
-    int result;
-
-    buf_init(&entry, BUF_UNLIMITED);
-    entry_void(&entry, index, why);
-    result = db_log_append(db, &entry, &at);
-    buf_release(&entry);
-    return result == DB_OK ? db_submission_erase(db, index, why) : result;
-}
-
 static int apply_removing_chunk(struct job *job, struct db *db)
 {
     struct removing_chunk *c = (struct removing_chunk *)job;
@@ -283,7 +272,7 @@ static int apply_removing_chunk(struct job *job, struct db *db)
     if (result == DB_OK)
         result = db_batch_live(db, c->removal->id, indices, &c->count);
     for (size_t i = 0; i < c->count && result == DB_OK; i++)
-        result = void_row(db, indices[i], row.why);
+        result = removal_apply(db, indices[i], row.why);
     batch_row_release(&row);
     return result == DB_NO_ROW ? DB_BROKEN : result;
 }

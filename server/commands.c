@@ -7,6 +7,7 @@
 
 #include "export.h"
 #include "organiser.h"
+#include "removal.h"
 #include "withdraw.h"
 
 #include <inttypes.h>
@@ -47,6 +48,9 @@ static int run_organiser(const struct call *c)
         result = complain(c, &err);
     else
         control_printf(c->sink, 'E', "organiser %s: password set\n", args[2]);
+    /* Whoever can run commands here never has to wait for a log-in. */
+    if (result == 0 && c->commands->gate)
+        gate_forget(c->commands->gate, args[2]);
     buf_release(&err);
     return result;
 }
@@ -191,6 +195,22 @@ static int run_withdraw(const struct call *c)
     return 1;
 }
 
+static int run_void(const struct call *c)
+{
+    const char *const *args = c->request->args;
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = removal_run(c->commands->service->writer, args[1], args[2], &err);
+    if (result != 0)
+        result = complain(c, &err);
+    else
+        control_printf(c->sink, 'O', "removed %s\n", args[1]);
+    buf_release(&err);
+    return result;
+}
+
 /* ---- paper */
 
 #define WRONG_ROWS_TOLD 100
@@ -260,7 +280,7 @@ static int run_import(const struct call *c)
                               .len = c->request->file_len,
                               .lang = LANG_EN,
                               .after = -1,
-                              .who = ORGANISER_OPERATOR,
+                              .who = OPERATOR_NAME,
                               .row = tell_row,
                               .progress = tell_progress,
                               .ctx = &import};
@@ -292,7 +312,8 @@ static const struct {
     int (*run)(const struct call *c);
 } table[] = {
     {"organiser", 3, run_organiser}, {"token", 2, run_token},       {"deliver", 1, run_deliver},
-    {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"import", 2, run_import},
+    {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"void", 3, run_void},
+    {"import", 2, run_import},
 };
 
 int commands_handle(void *ctx, const struct control_request *request,

@@ -73,6 +73,11 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_SUBMISSION_SHOW] = "SELECT s.tag IS NOT NULL, s.tier, s.visibility, s.country, s.day,"
                             " s.name, s.batch, e.body FROM submission AS s"
                             " JOIN log_entry AS e ON e.idx = s.idx WHERE s.idx = ?1",
+    [SQL_SUBMISSION_END] = "SELECT idx, body FROM log_entry WHERE idx > ?1 AND length(body) <> 120"
+                           " AND (substr(body, 1, length(?2)) = ?2"
+                           " OR substr(body, 1, length(?3)) = ?3) LIMIT 1",
+    [SQL_SUBMISSION_NAMED] = "SELECT count(*) FROM submission"
+                             " WHERE tag IS NOT NULL AND visibility > 0",
     [SQL_SUBMISSION_ROWS] =
         "SELECT s.idx, s.tier, s.visibility, s.country, s.day, s.name, s.opening, s.sealed, e.body"
         " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
@@ -848,6 +853,60 @@ int db_submission_show(struct db *db, int64_t index, struct submission_view *out
         db_add_column(db, show, 7, &out->body);
     }
     db_finish(db, show);
+    return result;
+}
+
+int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why)
+{
+    const enum sql end = SQL_SUBMISSION_END;
+    char withdrawn[64], removed[64];
+    struct buf body;
+    int result;
+
+    buf_init(&body, BUF_UNLIMITED);
+    snprintf(withdrawn, sizeof withdrawn, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",", index);
+    snprintf(removed, sizeof removed, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",", index);
+    db_bind_int(db, end, 1, index);
+    db_bind_blob(db, end, 2, withdrawn, strlen(withdrawn));
+    db_bind_blob(db, end, 3, removed, strlen(removed));
+    result = db_step(db, end);
+    *why = VOID__MAX;
+    if (result == DB_OK) {
+        *entry = db_column_int(db, end, 0);
+        db_add_column(db, end, 1, &body);
+        for (int i = 0; i < VOID__MAX; i++) {
+            snprintf(removed, sizeof removed, "\"why\":\"%s\"", void_why_names[i]);
+            if (strstr(body.data, removed))
+                *why = (enum void_why)i;
+        }
+    }
+    db_finish(db, end);
+    buf_release(&body);
+    return result;
+}
+
+int db_submission_alone(struct db *db, int64_t index, bool *alone)
+{
+    struct submission_facts facts = {0};
+    int result = live_submission(db, index, &facts);
+
+    if (result != DB_OK)
+        return result;
+    db_bind_blob(db, SQL_SIGNER_GET, 1, facts.tag, TAG_LEN);
+    result = db_step(db, SQL_SIGNER_GET);
+    if (result == DB_OK)
+        *alone = db_column_int(db, SQL_SIGNER_GET, 0) == 1;
+    db_finish(db, SQL_SIGNER_GET);
+    return result;
+}
+
+int db_named(struct db *db, uint64_t *count)
+{
+    int result = db_step(db, SQL_SUBMISSION_NAMED);
+
+    if (result == DB_OK)
+        *count = (uint64_t)db_column_int(db, SQL_SUBMISSION_NAMED, 0);
+    db_finish(db, SQL_SUBMISSION_NAMED);
     return result;
 }
 

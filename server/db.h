@@ -111,6 +111,12 @@ struct submission_view {
     struct buf name, body;
 };
 int db_submission_show(struct db *db, int64_t index, struct submission_view *out) DB_CHECKED;
+/* The entry that ended it, and the reason (VOID__MAX: its signer withdrew). Reads the log. */
+int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why) DB_CHECKED;
+/* Is it the only live one of its contact? DB_NO_ROW if it is not live. */
+int db_submission_alone(struct db *db, int64_t index, bool *alone) DB_CHECKED;
+/* Live submissions of which an addressee may see the name. */
+int db_named(struct db *db, uint64_t *count) DB_CHECKED;
 
 /* Live submissions in index order, in a snapshot. The pointers hold until the next call. */
 struct db_row {
@@ -244,6 +250,8 @@ struct audit_act {
     int64_t at_s;
     const char *who, *act, *detail;
 };
+/* Whoever runs commands on the server, in the trail. No organiser can have this name. */
+#define OPERATOR_NAME "operator"
 int db_audit(struct db *db, const struct audit_act *act) DB_CHECKED;
 /* Reads the whole trail in order. each() gets a row and whether the chain is sound up to it; what
  * it returns, if not 0, ends the reading. */

@@ -35,6 +35,8 @@ static const char *const steps[USER_VERSION] = {
           "ALTER TABLE submission ADD COLUMN batch INTEGER REFERENCES paper_batch;"
           "CREATE INDEX submission_batch ON submission(batch)"
           " WHERE batch IS NOT NULL AND tag IS NOT NULL;"
+          "CREATE INDEX submission_named ON submission(visibility)"
+          " WHERE tag IS NOT NULL AND visibility > 0;"
           "ALTER TABLE organiser ADD COLUMN role INTEGER NOT NULL DEFAULT 2"
           " CHECK (role BETWEEN 0 AND 2);"
           "ALTER TABLE organiser ADD COLUMN totp_secret BLOB CHECK (length(totp_secret) = 20);"

@@ -43,6 +43,7 @@ static const char help_text[] =
     "stdout)\n"
     "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
     "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
+    "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
     "  petition import FILE.csv                rows of paper sheets: "
     "name,contact,country,visibility\n"
     "  petition version\n"
@@ -466,8 +467,8 @@ static const struct command {
     {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
     {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
     {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
-    {"import", 2, true, run_import},       {"version", 1, false, run_version},
-    {"help", 1, false, run_help},
+    {"void", 3, true, run_plain},          {"import", 2, true, run_import},
+    {"version", 1, false, run_version},    {"help", 1, false, run_help},
 };
 
 static const struct command *find_command(const char *name)

@@ -26,7 +26,7 @@ struct account_job {
 
 static int audit(struct db *db, const char *act, const char *detail)
 {
-    struct audit_act a = {time(NULL), ORGANISER_OPERATOR, act, detail};
+    struct audit_act a = {time(NULL), OPERATOR_NAME, act, detail};
 
     return db_audit(db, &a);
 }
@@ -48,12 +48,12 @@ static int run(struct writer *writer, struct account_job *j, const char *refusal
 
 /* ---- passwords */
 
-static bool is_name(const char *name)
+bool organiser_is_name(const char *name)
 {
     size_t len = strlen(name);
 
     if (len == 0 || len > ORGANISER_NAME_MAX || !input_is_utf8(name, len) ||
-        strcmp(name, ORGANISER_OPERATOR) == 0)
+        strcmp(name, OPERATOR_NAME) == 0)
         return false;
     for (; *name; name++)
         if ((unsigned char)*name <= ' ' || *name == 0x7f)
@@ -89,9 +89,9 @@ int organiser_add(struct writer *writer, const char *name, const char *password,
     char hash[PASSWORD_HASH_MAX];
     struct account_job j = {.job = {.apply = apply_add}, .name = name, .password_hash = hash};
 
-    if (!is_name(name)) {
+    if (!organiser_is_name(name)) {
         buf_printf(err, "an organiser's name has 1 to %d characters, no spaces, and is not \"%s\"",
-                   ORGANISER_NAME_MAX, ORGANISER_OPERATOR);
+                   ORGANISER_NAME_MAX, OPERATOR_NAME);
         return -1;
     }
     if (password_hash(hash, password, err) != 0)
@@ -141,7 +141,7 @@ static int apply_delivery(struct job *job, struct db *db)
 {
     struct account_job *j = (struct account_job *)job;
     char detail[32];
-    int result = db_delivery_add(db, ORGANISER_OPERATOR, time(NULL), &j->id);
+    int result = db_delivery_add(db, OPERATOR_NAME, time(NULL), &j->id);
 
     snprintf(detail, sizeof detail, "%" PRId64, j->id);
     return result == DB_OK ? audit(db, "delivery.start", detail) : result;

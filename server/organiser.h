@@ -9,8 +9,8 @@
 #include "act.h"
 #include "delivery.h"
 
-/* Whoever runs commands on the server, in the audit trail. No organiser can have this name. */
-#define ORGANISER_OPERATOR "operator"
+/* 1 to ORGANISER_NAME_MAX bytes without spaces, and not the operator's. */
+bool organiser_is_name(const char *name);
 
 /* ---- for the commands; threads that may wait. 0, or -1 with a line in err. */
 

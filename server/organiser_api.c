@@ -136,6 +136,9 @@ static int apply_get_bundle(struct act *act, struct db *db)
     for (size_t i = 0; result == DB_OK && i < a->bundle_count; i++)
         if (a->bundles[i].addressee == a->addressee)
             act->status = 200;
+    if (act->status == 200 && a->row.completed_s &&
+        delivery_has_names(a->api->delivery_config->bundle.content, (int)a->addressee))
+        act->status = 410;
     buf_printf(&act->detail, "%" PRId64 "/%" PRId64, a->id, a->addressee);
     return result;
 }
@@ -157,40 +160,27 @@ static void answer_get_bundle(struct act *act)
 static int apply_get_counts(struct act *act, struct db *db)
 {
     struct api_act *a = (struct api_act *)act;
+
     buf_clear(&a->text);
-    buf_adds(&a->text, "country,tier,day,submissions\r\n");
-    return db_tally_csv(db, &a->text);
+    return export_counts_csv(db, &a->text);
 }
 
 static void answer_get_counts(struct act *act)
 {
     struct api_act *a = (struct api_act *)act;
+
     http_set_header(act->request, "Content-Disposition", "attachment; filename=\"counts.csv\"");
     http_reply(act->request, 200, "text/csv; charset=utf-8", &a->text);
-}
-
-static int stream_next(void *ctx, struct buf *piece)
-{
-    return export_next(ctx, piece);
-}
-
-static void stream_release(void *ctx)
-{
-    export_close(ctx);
 }
 
 static void answer_get_sealed(struct act *act)
 {
     struct api_act *a = (struct api_act *)act;
-    struct http_stream stream = {stream_next, stream_release, NULL};
 
-    stream.ctx = export_open(a->api->delivery_config->database, &a->text);
-    if (!stream.ctx) {
-        log_error("export: %s", a->text.data);
-        http_fail(act->request, 500);
+    if (export_reply(act->request, a->api->delivery_config->database, &a->text) == 0)
         return;
-    }
-    http_reply_stream(act->request, &stream, "application/jsonl", "sealed.jsonl");
+    log_error("export: %s", a->text.data);
+    http_fail(act->request, 500);
 }
 
 /* ---- handlers */

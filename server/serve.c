@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "commands.h"
+#include "desk.h"
 #include "health.h"
 #include "organiser.h"
 #include "pages.h"
@@ -27,14 +28,16 @@ struct server {
     struct http_server *http;
     struct withdrawing_config withdrawing;
     struct organiser_api api;
-    struct act_context by_token;
+    struct act_context by_token, by_session;
+    struct desk desk;
+    struct gate *gate;
     struct buf style_src;
     bool started; /* the port is open */
 };
 
 /* ---- routes */
 
-#define ROUTES_MAX 16
+#define ROUTES_MAX (16 + DESK_ROUTES_MAX)
 
 static size_t fill_routes(struct server *s, struct http_route *routes)
 {
@@ -60,7 +63,7 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
     size_t count = sizeof table / sizeof *table;
 
     memcpy(routes, table, sizeof table);
-    return count;
+    return count + desk_routes(routes + count, &s->by_session);
 }
 
 static void render(void *ctx, const struct publication *p)
@@ -125,7 +128,17 @@ static int start_engines(struct server *s, struct buf *err)
                                        .writer = s->service.writer,
                                        .refuse = organiser_refuse,
                                        .user = &s->api};
+    s->desk = (struct desk){&s->service.view,   config,
+                            &s->service.hours,  s->service.delivery,
+                            s->service.batches, &s->service.delivery_config};
+    s->gate = gate_open();
+    s->by_session = (struct act_context){.by = ACT_BY_SESSION,
+                                         .writer = s->service.writer,
+                                         .gate = s->gate,
+                                         .refuse = desk_refuse,
+                                         .user = &s->desk};
     s->commands.service = &s->service;
+    s->commands.gate = s->gate;
     s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
     return s->control ? 0 : -1;
 }
@@ -139,6 +152,8 @@ static void stop(struct server *s)
     atomic_store(&s->commands.stopping, true);
     if (s->control)
         control_close(s->control);
+    if (s->gate)
+        gate_close(s->gate);
     if (s->publisher)
         publisher_close(s->publisher);
     if (s->http)
@@ -168,10 +183,23 @@ static void wait_for_signal(const sigset_t *set)
     pthread_sigmask(SIG_UNBLOCK, set, NULL);
 }
 
+static bool is_loopback(const char *host)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (strncmp(host, hosts[i], strlen(hosts[i])) == 0 && strchr(":/", host[strlen(hosts[i])]))
+            return true;
+    return false;
+}
+
 static void announce(const struct config *config)
 {
     bool local = strncmp(config->listen, "unix:", 5) == 0;
 
+    if (strncmp(config->base_url, "http://", 7) == 0 && !is_loopback(config->base_url + 7))
+        log_warn("base_url is http: browsers keep the desk's cookie only over https, so nobody can "
+                 "log in at /admin there");
     log_info("listening on %s%s%s", local ? "" : "http://", config->listen, local ? "" : "/");
 }
 

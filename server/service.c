@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int complain(struct buf *err, const char *path, const char *why)
@@ -183,8 +184,10 @@ static void start_signing(struct service *s, const struct db *db, const uint8_t 
     struct signing_config config = {.view = &s->view,
                                     .identity = s->identity,
                                     .runkey = s->runkey,
-                                    .accept_unconfirmed = s->config->accept_unconfirmed};
+                                    .accept_unconfirmed = s->config->accept_unconfirmed,
+                                    .hours = &s->hours};
 
+    hours_init(&s->hours, time(NULL));
     memcpy(submit.genesis, genesis, HASH_LEN);
     memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     config.submitter = s->submitter = submitter_new(&submit);

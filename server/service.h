@@ -28,6 +28,7 @@ struct service {
     struct view view;
     struct submitter *submitter;
     struct signing *signing;
+    struct hours hours;
     struct writer *writer;
     struct batches *batches; /* NULL for a command that needs no pepper */
     struct delivery_config delivery_config;
