@@ -90,9 +90,9 @@ static int add_end(const struct act *act, struct db *db, cJSON *found, int64_t i
     if (result != DB_OK)
         return result == DB_NO_ROW ? DB_OK : result;
     if (why == VOID__MAX)
-        desk_word(act, found, "state", "desk.find", "withdrawn");
+        desk_word(act, found, "state", "desk.found", "withdrawn");
     else
-        desk_word(act, found, "state", "desk.find", "removed");
+        desk_word(act, found, "state", "desk.found", "removed");
     if (why != VOID__MAX)
         desk_word(act, found, "reason", "desk.why", void_why_names[why]);
     desk_format(found, "end", "%" PRId64, at);
@@ -116,7 +116,7 @@ static int add_found(const struct act *act, struct db *db, cJSON *page, int64_t 
     desk_flag(found, "live", s->live);
     if (!s->live)
         return add_end(act, db, found, index);
-    desk_word(act, found, "state", "desk.find", "live");
+    desk_word(act, found, "state", "desk.found", "live");
     desk_reasons(act, found);
     return DB_OK;
 }

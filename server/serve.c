@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "desk.h"
 #include "health.h"
+#include "letter.h"
 #include "organiser.h"
 #include "pages.h"
 #include "withdraw.h"
@@ -96,6 +97,8 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
 
     buf_addc(&s->style_src, '\'');
     view_style_hash(&s->style_src, &s->service.view);
+    buf_adds(&s->style_src, "' '");
+    letter_style_hash(&s->style_src, s->service.content);
     buf_addc(&s->style_src, '\'');
     http.style_src = s->style_src.data;
     http.route_count = fill_routes(s, routes);
