@@ -218,11 +218,26 @@ static void read_all(struct buf *out, const char *folder, const char *end)
 /* Keys that the program puts together, as view and letter do. */
 static bool is_composed(const char *key)
 {
-    static const char *const prefixes[] = {"error.",      "problem.",      "tier.",
-                                           "date.month.", "summary.",      "desk.menu.",
-                                           "desk.role.",  "desk.tier.",    "desk.visibility.",
-                                           "desk.why.",   "desk.state.",   "desk.said.",
-                                           "desk.error.", "desk.warning.", "desk.act.", "desk.found."};
+    static const char *const prefixes[] = {"error.",
+                                           "problem.",
+                                           "tier.",
+                                           "date.month.",
+                                           "summary.",
+                                           "desk.menu.",
+                                           "desk.role.",
+                                           "desk.tier.",
+                                           "desk.visibility.",
+                                           "desk.why.",
+                                           "desk.state.",
+                                           "desk.said.",
+                                           "desk.error.",
+                                           "desk.warning.",
+                                           "desk.act.",
+                                           "desk.found.",
+                                           "desk.paper.state.",
+                                           "desk.paper.fault.",
+                                           "desk.paper.field.",
+                                           "desk.paper.reason."};
     const char *end = strrchr(key, '.');
 
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
