@@ -28,20 +28,6 @@ static const char *member(const cJSON *object, const char *name)
     return text ? text : "";
 }
 
-/* "1. United Nations; …" */
-static void add_addressee(const struct act *act, cJSON *row, int position)
-{
-    const struct content *content = desk_of(act)->view->content;
-    const cJSON *addressee = addressee_at(act, position);
-    const char *place = member(addressee, "place");
-
-    desk_format(row, "number", "%d", position + 1);
-    desk_text(row, "place",
-              *place ? place
-                     : content_country_name(content, member(addressee, "country"), desk_lang(act)));
-    desk_flag(row, "names", delivery_has_names(content, position + 1));
-}
-
 static struct letter_source letter_source(const struct act *act, int position)
 {
     const struct bundle_context *b = &desk_of(act)->delivery_config->bundle;
@@ -53,6 +39,22 @@ static struct letter_source letter_source(const struct act *act, int position)
                                   .base_url = b->base_url,
                                   .minisign_key = desk_of(act)->view->minisign_key,
                                   .position = position};
+}
+
+/* Who it is, how many letters they get, and whether with names. */
+static void add_addressee(const struct act *act, cJSON *row, int position)
+{
+    const struct content *content = desk_of(act)->view->content;
+    const cJSON *addressee = addressee_at(act, position);
+    const char *place = member(addressee, "place");
+    struct letter_source source = letter_source(act, position);
+
+    desk_format(row, "number", "%d", position + 1);
+    desk_format(row, "letter_count", "%zu", letter_list(&source, NULL, 0));
+    desk_text(row, "place",
+              *place ? place
+                     : content_country_name(content, member(addressee, "country"), desk_lang(act)));
+    desk_flag(row, "names", delivery_has_names(content, position + 1));
 }
 
 /* The people of an addressee, with a link to each of their letters. */
@@ -75,7 +77,6 @@ static void add_people(const struct act *act, cJSON *row, int position)
         desk_format(letter, "path", "/admin/letters/%d/%d-%s", position + 1, letters[i].person + 1,
                     code);
     }
-    desk_format(row, "letter_count", "%zu", count);
 }
 
 /* ---- the list and the preview */

@@ -47,7 +47,7 @@ static int add_organisers(const struct act *act, struct db *db, cJSON *page)
         desk_text(item, "name", row.name);
         desk_word(act, item, "role_now", "desk.role", role_names[row.role]);
         desk_flag(item, "has_totp", row.has_totp);
-        add_roles(act, item, row.role);
+        add_roles(act, item, (int)row.role);
     }
     sodium_memzero(&row, sizeof row);
     return result == DB_NO_ROW ? DB_OK : result;

@@ -392,6 +392,7 @@ test('a delivery goes from preview to completion; then the files with names are 
     await until(async () => /ready<\/strong>/.test((await desk.get(path)).text), 'the delivery is done');
     const zip = await desk.get(`${path}/bundles/1.zip`);
     assert.equal(zip.status, 200);
+    assert.equal([...(await desk.get(path)).text.matchAll(/\d letters, list with/g)].length, 19);
     assert.equal(zip.body.subarray(0, 2).toString(), 'PK');
     const reader = await Desk.login(service, 'reader');
     assert.ok(!(await reader.get(path)).text.includes('.zip'));
