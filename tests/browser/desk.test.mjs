@@ -9,7 +9,7 @@ import { PHONE, launch, visit, violations } from './harness.mjs';
 
 const WIDE = { width: 1200, height: 900 };
 const PAGES = ['/admin', '/admin/deliveries', '/admin/deliveries/1', '/admin/deliveries/1/handover/1',
-    '/admin/deliveries/1/complete', '/admin/letters', '/admin/find', '/admin/exports', '/admin/audit',
+    '/admin/deliveries/1/complete', '/admin/letters', '/admin/find', '/admin/paper', '/admin/exports', '/admin/audit',
     '/admin/organisers', '/admin/account', '/admin/deliveries/99'];
 
 let service;
@@ -104,6 +104,21 @@ for (const lang of ['en', 'fr', 'km'])
                 await page.locator('main form button').first().click();
                 await page.waitForURL('**/admin/void/preview');
                 await check('/void');
+                for (const rows of ['name,country\nA,KH\nB,\nwww.example.org,KH', 'name,country\nA,KH\nB,FR']) {
+                    await page.goto(`${service.origin}/admin/paper`);
+                    await page.locator('#csv').fill(rows);
+                    await page.locator('main button').last().click();
+                    await page.waitForURL('**/admin/paper/check');
+                    await check('/paper-check');
+                }
+                await page.locator('main form button').first().click();
+                await page.waitForURL('**/admin/paper?said=paper_in');
+                await page.locator('main a[href$="/remove"]').first().click();
+                await page.locator('#why-test').check();
+                await check('/paper-remove');
+                await page.locator('main form button').first().click();
+                await page.waitForURL('**/admin/paper?said=paper_out');
+                await check('/paper');
                 await page.goto(`${service.origin}/admin/account`);
                 await page.locator('#password-on').fill(PASSWORD);
                 await page.locator('main form button').first().click();
