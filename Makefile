@@ -5,19 +5,22 @@
 
 MODULES = buf log files peer config notify metrics \
           json input csv identity negotiate entry seal backup minisign note figures template compress \
-          recent db db_desk db_copy db_check content listener probe http http_reply http_pages \
-          http_stats runkey \
-          writer watchdog view form submit paper publisher annex letter archive bundle delivery \
-          health monitor sign withdraw pages export organiser organiser_api \
+          recent db db_schema db_desk db_session db_paper db_copy db_check content listener probe \
+          http http_reply http_pages http_stats runkey \
+          hours writer watchdog view form submit removal paper batch publisher \
+          annex letter archive bundle delivery \
+          health monitor sign withdraw pages export session password delays gate act totp \
+          organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
+          desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup service control backup_make restore check commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
-         brotli/encode.h:compress zlib.h:compress
+         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account
 
 PREFIX ?= /usr/local
 CC ?= cc
 BUILD ?= build
-PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip
+PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip libqrencode
 VERSION = 0.1.0
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -70,7 +73,7 @@ $(BUILD)/config.o: $(BUILD)/prefix
 $(BUILD)/prefix: FORCE | $(BUILD)
 	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
 
-$(BUILD)/db.o: $(BUILD)/schema.inc
+$(BUILD)/db_schema.o: $(BUILD)/schema.inc
 
 # schema.sql as the elements of a C array (a string of its length is beyond ISO C).
 $(BUILD)/schema.inc: schema.sql Makefile | $(BUILD)
@@ -120,7 +123,7 @@ test:
 layers:
 	@seen=" "; bad=0; for m in $(MODULES); do seen="$$seen$$m "; \
 	for h in $$(sed -n 's/^#include "\(.*\)\.h"/\1/p' server/$$m.[ch] | sort -u); do \
-	case "$$seen banned db_internal http_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
+	case "$$seen banned db_internal db_schema http_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
 	done; done; \
 	for f in server/*.c; do m=$$(basename $$f .c); case "$$seen" in *" $$m "*) ;; \
 	*) echo "$$f is in no layer"; bad=1;; esac; done; exit $$bad

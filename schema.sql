@@ -1,11 +1,11 @@
 -- The database of a petition: one file, one writer, WAL, synchronous=FULL, secure_delete.
 --
 -- application_id 0x50455431 ("PET1"); user_version counts schema changes, and a newer one than the
--- program's is refused. Clear text at rest is only: tag, tier, country, day, visibility, and the
+-- program's is refused, an older one brought up to date (db_schema.c). Clear text at rest is only: tag, tier, country, day, visibility, and the
 -- name of those who did not choose `private`. All else is in the sealed record or a commitment.
 
 PRAGMA application_id = 1346720817;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- The public log, append-only: the exact bytes of every entry, hashed as stored. Entry 0 is the
 -- `open` entry, written by init. Indices have no gaps.
@@ -34,7 +34,29 @@ CREATE TABLE submission (
     name       TEXT CHECK (name IS NULL OR visibility > 0),
     opening    BLOB CHECK (opening IS NULL OR (length(opening) = 64 AND visibility > 0)),
     sealed     BLOB,
+    batch      INTEGER REFERENCES paper_batch,                      -- NULL: a form
     CHECK (tag IS NOT NULL OR (name IS NULL AND opening IS NULL AND sealed IS NULL))
+) STRICT;
+
+CREATE INDEX submission_batch ON submission(batch) WHERE batch IS NOT NULL AND tag IS NOT NULL;
+-- How many rows have a name is asked before each delivery.
+CREATE INDEX submission_named ON submission(visibility) WHERE tag IS NOT NULL AND visibility > 0;
+
+-- Rows of paper sheets that came in one file, and its removal as a whole. `live` and
+-- `without_contact` are kept in the same transaction as the rows.
+CREATE TABLE paper_batch (
+    id              INTEGER PRIMARY KEY CHECK (id > 0),
+    day             INTEGER NOT NULL,
+    who             TEXT NOT NULL,
+    label           TEXT NOT NULL,
+    rows            INTEGER NOT NULL CHECK (rows > 0), -- of the file
+    live            INTEGER NOT NULL DEFAULT 0 CHECK (live BETWEEN 0 AND rows),
+    without_contact INTEGER NOT NULL DEFAULT 0         -- of the rows that came in, ever
+                    CHECK (without_contact BETWEEN 0 AND rows),
+    done_s          INTEGER, -- Unix time; NULL: rows are coming in, or that was interrupted
+    removed_s       INTEGER, -- Unix time: from then on its rows are being removed
+    why             TEXT,    -- the void reason
+    CHECK ((removed_s IS NULL) = (why IS NULL))
 ) STRICT;
 
 -- De-duplication: one row per contact with at least one live submission.
@@ -73,12 +95,34 @@ CREATE TABLE totals (
     jitter_confirmed  INTEGER NOT NULL CHECK (jitter_confirmed >= 0)
 ) STRICT;
 
--- Who may export and deliver. The password is libsodium's Argon2id string.
+-- Who may come to the desk. The password is libsodium's Argon2id string. A secret for one-time codes
+-- cannot be hashed; a code is accepted once, so the step of the last one is kept.
 CREATE TABLE organiser (
-    name     TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
-    password TEXT NOT NULL,
-    day      INTEGER NOT NULL
+    name        TEXT PRIMARY KEY CHECK (length(name) BETWEEN 1 AND 64),
+    password    TEXT NOT NULL,
+    day         INTEGER NOT NULL,
+    role        INTEGER NOT NULL DEFAULT 2 CHECK (role BETWEEN 0 AND 2), -- enum role; 2: owner
+    totp_secret BLOB CHECK (length(totp_secret) = 20),                   -- NULL: no codes
+    totp_step   INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+
+-- What is left of the recovery codes, as BLAKE2b-256; each works once.
+CREATE TABLE recovery (
+    organiser TEXT NOT NULL REFERENCES organiser,
+    hash      BLOB NOT NULL CHECK (length(hash) = 32),
+    PRIMARY KEY (organiser, hash)
+) STRICT, WITHOUT ROWID;
+
+-- Who is logged in: the BLAKE2b-256 of the cookie. The token of its forms follows from the cookie
+-- and is not stored.
+CREATE TABLE session (
+    hash      BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    organiser TEXT NOT NULL REFERENCES organiser,
+    lang      INTEGER CHECK (lang BETWEEN 0 AND 2), -- enum lang, if one was chosen
+    created_s INTEGER NOT NULL,
+    seen_s    INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX session_organiser ON session(organiser);
 
 -- Bearer tokens, as the BLAKE2b-256 of the token.
 CREATE TABLE token (
@@ -98,6 +142,7 @@ CREATE TABLE delivery (
     size         INTEGER,          -- of the log
     figures      TEXT,             -- JSON, as in summary.json
     why          TEXT,             -- for 'failed'
+    completed_s  INTEGER,          -- its annexes with names are deleted
     CHECK ((size IS NULL) = (figures IS NULL) AND (size IS NULL) = (frozen_s IS NULL))
 ) STRICT;
 CREATE TABLE bundle (
@@ -105,6 +150,16 @@ CREATE TABLE bundle (
     addressee INTEGER NOT NULL CHECK (addressee BETWEEN 1 AND 19),
     sha256    BLOB NOT NULL CHECK (length(sha256) = 32),
     bytes     INTEGER NOT NULL CHECK (bytes > 0),
+    PRIMARY KEY (delivery, addressee)
+) STRICT, WITHOUT ROWID;
+
+-- A bundle that was handed over, by hand or by post.
+CREATE TABLE handover (
+    delivery  INTEGER NOT NULL REFERENCES delivery,
+    addressee INTEGER NOT NULL CHECK (addressee BETWEEN 1 AND 19),
+    day       INTEGER NOT NULL,
+    note      TEXT NOT NULL,
+    who       TEXT NOT NULL,
     PRIMARY KEY (delivery, addressee)
 ) STRICT, WITHOUT ROWID;
 

@@ -76,6 +76,7 @@ need_library libidn2-dev libidn2
 need_library zlib1g-dev zlib
 need_library libbrotli-dev libbrotlienc
 need_library libzip-dev libzip
+need_library libqrencode-dev libqrencode
 
 if [ "$test_too" = yes ]; then
     need_library libcmocka-dev cmocka

@@ -228,7 +228,7 @@ static void check_claim(struct checking *c, struct db *db, enum db_claim claim)
 static void check_backup(struct checking *c, struct db *db)
 {
     int64_t at_s, hours;
-    int result = db_audit_latest(db, "backup", &at_s);
+    int result = db_audit_newest(db, "backup", &at_s);
 
     if (result != DB_OK) {
         find(c, WARNING, "there is no backup yet (petition backup FILE)");

@@ -10,6 +10,7 @@
 #include "export.h"
 #include "files.h"
 #include "organiser.h"
+#include "removal.h"
 #include "withdraw.h"
 
 #include <errno.h>
@@ -51,13 +52,16 @@ static int run_organiser(const struct call *c)
         result = complain(c, &err);
     else
         control_printf(c->sink, 'E', "organiser %s: password set\n", args[2]);
+    /* Whoever can run commands here never has to wait for a log-in. */
+    if (result == 0 && c->commands->gate)
+        gate_forget(c->commands->gate, args[2]);
     buf_release(&err);
     return result;
 }
 
 static int run_token(const struct call *c)
 {
-    char token[TOKEN_TEXT_MAX];
+    char token[SESSION_TOKEN_TEXT];
     struct buf err;
     int result;
 
@@ -231,9 +235,118 @@ static int run_backup_done(const struct call *c)
     return result;
 }
 
+static int run_void(const struct call *c)
+{
+    const char *const *args = c->request->args;
+    struct buf err;
+    int result;
+
+    buf_init(&err, BUF_UNLIMITED);
+    result = removal_run(c->commands->service->writer, args[1], args[2], &err);
+    if (result != 0)
+        result = complain(c, &err);
+    else
+        control_printf(c->sink, 'O', "removed %s\n", args[1]);
+    buf_release(&err);
+    return result;
+}
+
 static int run_check(const struct call *c)
 {
     return check_run(c->commands->service->config, true, c->sink);
+}
+
+/* ---- paper */
+
+#define WRONG_ROWS_TOLD 100
+
+struct import {
+    const struct call *call;
+    size_t told;  /* lines about wrong rows */
+    size_t tenth; /* of the progress, told */
+    size_t rows;
+};
+
+/* A line for each thing that is wrong with a row. It names the field and the reason, never what
+ * somebody wrote. */
+static void tell_row(void *ctx, const struct paper_row *row)
+{
+    struct import *import = ctx;
+    const struct control_sink *sink = import->call->sink;
+
+    import->rows++;
+    if (row->valid || import->told++ >= WRONG_ROWS_TOLD)
+        return;
+    if (row->wrong_cells)
+        control_printf(sink, 'E', "line %zu: more or fewer cells than columns\n", row->line);
+    for (int field = 0; field < FIELD__COUNT; field++)
+        if (row->form.errors[field] != FIELD_OK)
+            control_printf(sink, 'E', "line %zu: %s: %s\n", row->line, sign_field_names[field],
+                           field_reason_names[row->form.errors[field]]);
+}
+
+/* Whoever asked may have gone: then the import goes on, as a half one helps nobody. */
+static void tell_progress(void *ctx, size_t stored)
+{
+    struct import *import = ctx;
+    size_t tenth = 10 * stored / import->rows;
+
+    if (tenth > import->tenth)
+        control_printf(import->call->sink, 'E', "%zu of %zu rows\n", stored, import->rows);
+    import->tenth = tenth;
+}
+
+static void explain_outcome(const struct call *c, const struct batch_result *r)
+{
+    static const char *const texts[BATCH_OUTCOME__COUNT] = {
+        [BATCH_BUSY] = "another batch is being imported or removed; nothing was imported",
+        [BATCH_FAILED] = "the database could not be written; nothing was imported",
+    };
+
+    if (r->outcome == BATCH_FAULT)
+        control_printf(c->sink, 'E', "petition: line %zu: %s; nothing was imported\n", r->line,
+                       paper_fault_texts[r->fault]);
+    else if (r->outcome == BATCH_WRONG_ROWS)
+        control_printf(c->sink, 'E', "petition: %zu of %zu rows are wrong; nothing was imported\n",
+                       r->totals.wrong, r->totals.rows);
+    else if (r->outcome == BATCH_INTERRUPTED)
+        control_printf(c->sink, 'E',
+                       "petition: interrupted: batch %" PRId64 " holds %zu of %zu rows; remove it "
+                       "at the desk before you import the file again\n",
+                       r->id, r->stored, r->totals.rows);
+    else
+        control_printf(c->sink, 'E', "petition: %s\n", texts[r->outcome]);
+}
+
+static int run_import(const struct call *c)
+{
+    struct import import = {.call = c};
+    struct batch_file file = {.data = c->request->file ? c->request->file : "",
+                              .len = c->request->file_len,
+                              .lang = LANG_EN,
+                              .after = -1,
+                              .who = OPERATOR_NAME,
+                              .row = tell_row,
+                              .progress = tell_progress,
+                              .ctx = &import};
+    struct batch_result result;
+    struct buf label;
+
+    buf_init(&label, BUF_UNLIMITED);
+    if (input_is_utf8(c->request->args[1], strlen(c->request->args[1])))
+        input_clean_line(&label, c->request->args[1]);
+    file.label = label.data;
+    batch_import(c->commands->service->batches, &file, &result);
+    if (result.outcome == BATCH_DONE)
+        control_printf(c->sink, 'O',
+                       "batch %" PRId64 ": %zu rows, %zu without a contact, %zu repeats in the "
+                       "file\n",
+                       result.id, result.totals.rows, result.totals.without_contact,
+                       result.totals.repeats);
+    else
+        explain_outcome(c, &result);
+    buf_release(&label);
+    return result.outcome == BATCH_DONE ? 0 : 1;
 }
 
 /* ---- dispatch */
@@ -244,8 +357,9 @@ static const struct {
     int (*run)(const struct call *c);
 } table[] = {
     {"organiser", 3, run_organiser}, {"token", 2, run_token},       {"deliver", 1, run_deliver},
-    {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"backup", 1, run_backup},
-    {"backup", 2, run_backup_done},  {"check", 1, run_check},
+    {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"void", 3, run_void},
+    {"import", 2, run_import},       {"backup", 1, run_backup},     {"backup", 2, run_backup_done},
+    {"check", 1, run_check},
 };
 
 int commands_handle(void *ctx, const struct control_request *request,
@@ -267,7 +381,9 @@ static int try_to_run(const struct config *config, const struct control_request 
 {
     struct service service;
     struct commands commands = {.service = &service};
-    int status = service_open(&service, config, SERVICE_COMMAND, err);
+    bool makes_submissions = strcmp(request->args[0], "import") == 0;
+    int status =
+        service_open(&service, config, makes_submissions ? SERVICE_SERVE : SERVICE_COMMAND, err);
 
     if (status == SERVICE_LOCKED) {
         buf_clear(err);

@@ -15,13 +15,14 @@
 /* What the server hands to its control socket as context. */
 struct commands {
     struct service *service;
+    struct gate *gate;      /* NULL without a server */
     atomic_bool stopping;   /* set when the server stops: long commands end */
     atomic_bool backing_up; /* one backup at a time */
 };
 
 /* Carries out one command on an open service: the control_handler of the server. Returns the exit
  * status. Knows: organiser add|passwd NAME, token NAME, deliver, export, withdraw CODE,
- * backup, backup done, check. */
+ * backup, backup done, check, void INDEX REASON, import LABEL (with a file). */
 int commands_handle(void *ctx, const struct control_request *request,
                     const struct control_sink *sink);
 

@@ -23,8 +23,34 @@ const char *const lang_codes[LANG__COUNT] = {"en", "fr", "km"};
 
 /* Every page; partials are found by the templates that use them. */
 static const char *const template_names[] = {
-    "petition", "thanks", "thanks_gone", "withdraw", "privacy",
-    "progress", "error",  "letter",      "summary",
+    "petition",
+    "thanks",
+    "thanks_gone",
+    "withdraw",
+    "privacy",
+    "progress",
+    "error",
+    "letter",
+    "summary",
+    "desk-login",
+    "desk-refused",
+    "desk-overview",
+    "desk-deliveries",
+    "desk-delivery",
+    "desk-letters",
+    "desk-handover",
+    "desk-complete",
+    "desk-find",
+    "desk-void",
+    "desk-audit",
+    "desk-exports",
+    "desk-account",
+    "desk-totp",
+    "desk-recovery",
+    "desk-organisers",
+    "desk-paper",
+    "desk-paper_check",
+    "desk-paper_remove",
 };
 #define TEMPLATE_COUNT (sizeof template_names / sizeof *template_names)
 
@@ -63,10 +89,10 @@ __attribute__((format(printf, 3, 4))) static int fail(struct loader *l, const ch
 
 /* ---- files ---- */
 
-/* "KIND/LANG.EXT", in storage of the caller. */
+/* KIND and LANG.EXT, in storage of the caller. */
 static const char *lang_file(char room[40], const char *kind, int lang, const char *ext)
 {
-    snprintf(room, 40, "%s/%s.%s", kind, lang_codes[lang], ext);
+    snprintf(room, 40, "%s%s.%s", kind, lang_codes[lang], ext);
     return room;
 }
 
@@ -108,7 +134,7 @@ static int read_json(struct loader *l, const char *file, struct content_file *by
     return fail(l, file, "line %d is not JSON", line);
 }
 
-/* Parses KIND/LANG.json of every language. */
+/* Parses KIND and LANG.json of every language. */
 static int read_json_of_each(struct loader *l, const char *kind, cJSON *out[LANG__COUNT])
 {
     struct content_file bytes;
@@ -187,8 +213,8 @@ static int load_texts(struct loader *l)
     for (int i = 0; i < LANG__COUNT; i++) {
         struct content_file *text = &l->c->text[i];
 
-        if (read_file(l, lang_file(file, "readme", i, "txt"), &l->c->readme[i]) != 0 ||
-            read_file(l, lang_file(file, "text", i, "txt"), text) != 0)
+        if (read_file(l, lang_file(file, "readme/", i, "txt"), &l->c->readme[i]) != 0 ||
+            read_file(l, lang_file(file, "text/", i, "txt"), text) != 0)
             return -1;
         l->c->petition[i] = parse_petition(text->data);
         if (*string_of(l->c->petition[i], "title") == '\0' ||
@@ -407,7 +433,7 @@ static int check_letters(struct loader *l, const cJSON *person, const char *key)
         int lang = lang_of(code->valuestring);
 
         if (!cJSON_IsObject(member(member(l->c->letters[lang], "letters"), key)))
-            return fail(l, lang_file(file, "letters", lang, "json"), "letter %s is missing", key);
+            return fail(l, lang_file(file, "letters/", lang, "json"), "letter %s is missing", key);
     }
     return 0;
 }
@@ -416,7 +442,7 @@ static int load_letters(struct loader *l)
 {
     char key[16];
 
-    if (read_json_of_each(l, "letters", l->c->letters) != 0)
+    if (read_json_of_each(l, "letters/", l->c->letters) != 0)
         return -1;
     for (const cJSON *to = first(l->c->addressees); to; to = to->next) {
         const cJSON *person = first(member(to, "people"));
@@ -439,7 +465,7 @@ static int check_same_keys(struct loader *l, const cJSON *from, int lang)
 
     for (const cJSON *item = first(from); item; item = item->next) {
         if (!cJSON_IsString(member(l->c->catalogue[lang], item->string)))
-            return fail(l, lang_file(file, "catalogue", lang, "json"), "key %s is missing",
+            return fail(l, lang_file(file, "catalogue/", lang, "json"), "key %s is missing",
                         item->string);
     }
     return 0;
@@ -447,7 +473,18 @@ static int check_same_keys(struct loader *l, const cJSON *from, int lang)
 
 static int load_catalogues(struct loader *l)
 {
-    if (read_json_of_each(l, "catalogue", l->c->catalogue) != 0)
+    cJSON *desk[LANG__COUNT] = {NULL};
+    int result = read_json_of_each(l, "catalogue/", l->c->catalogue);
+
+    if (result == 0)
+        result = read_json_of_each(l, "catalogue/desk-", desk);
+    for (int i = 0; i < LANG__COUNT; i++) {
+        while (result == 0 && desk[i]->child)
+            cJSON_AddItemToArray(l->c->catalogue[i],
+                                 cJSON_DetachItemViaPointer(desk[i], desk[i]->child));
+        cJSON_Delete(desk[i]);
+    }
+    if (result != 0)
         return -1;
     for (int i = 0; i < LANG__COUNT; i++)
         for (int j = 0; j < LANG__COUNT; j++)
@@ -478,7 +515,7 @@ static int check_template_keys(struct loader *l, const struct template *t)
         const char *key = template_missing_key(t, l->c->catalogue[i]);
 
         if (key)
-            return fail(l, lang_file(file, "catalogue", i, "json"), "key %s is missing", key);
+            return fail(l, lang_file(file, "catalogue/", i, "json"), "key %s is missing", key);
     }
     return 0;
 }

@@ -2,7 +2,8 @@
  * content: the folder of public content, read and checked once at start, constant afterwards.
  *
  *   addressees.json  countries.json  mail-domains.conf  text/LANG.txt  letters/LANG.json
- *   readme/LANG.txt  catalogue/LANG.json (flat: key -> text)  templates/NAME.html  style.css
+ *   readme/LANG.txt  catalogue/LANG.json (flat: key -> text)  catalogue/desk-LANG.json (as that,
+ *   for the organisers' pages)  templates/NAME.html  style.css
  *
  * Everything is checked at start: UTF-8, JSON syntax, the 19 addressees and the letters of their
  * people, 249 countries, that the catalogues have the same keys and that they have every key the

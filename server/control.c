@@ -39,8 +39,9 @@ struct control {
 
 /* ---- bytes */
 
-/* One end of a connection. The server's side gives up when it is closing; the command's side, whose
- * control is NULL, waits as long as the command takes. */
+/* One end of a connection. The server's side no longer waits when it is closing, but what can leave
+ * at once still does; the command's side, whose control is NULL, waits as long as the command
+ * takes. */
 struct end {
     struct control *control;
     int fd;
@@ -49,10 +50,13 @@ struct end {
 static bool wait_for(const struct end *e, short events)
 {
     struct pollfd waiting = {.fd = e->fd, .events = events};
-    int ready = 0;
+    bool closing;
+    int ready;
 
-    while (!(e->control && atomic_load(&e->control->closing)) && ready == 0)
-        ready = poll(&waiting, 1, POLL_MS);
+    do {
+        closing = e->control && atomic_load(&e->control->closing);
+        ready = poll(&waiting, 1, closing ? 0 : POLL_MS);
+    } while (!closing && ready == 0);
     return ready > 0;
 }
 
@@ -149,15 +153,21 @@ int control_printf(const struct control_sink *sink, char type, const char *forma
 
 /* ---- the server's side */
 
-/* Reads the arguments out of the parsed request; their strings live as long as it. */
+/* Reads the arguments and the length of the file out of the parsed request; their strings live as
+ * long as it. */
 static int parse_request(struct control_request *request, const cJSON *json)
 {
     const cJSON *args = cJSON_GetObjectItemCaseSensitive(json, "args"), *arg;
     const cJSON *input = cJSON_GetObjectItemCaseSensitive(json, "input");
+    const cJSON *file = cJSON_GetObjectItemCaseSensitive(json, "file");
+    double file_len = file ? cJSON_GetNumberValue(file) : 0;
 
     *request = (struct control_request){.input = ""};
     if (cJSON_IsString(input))
         request->input = input->valuestring;
+    if (!(file_len >= 0 && file_len <= CONTROL_FILE_MAX))
+        return -1;
+    request->file_len = (size_t)file_len;
     cJSON_ArrayForEach(arg, args)
     {
         if (!cJSON_IsString(arg) || request->count == CONTROL_ARGS_MAX)
@@ -200,15 +210,30 @@ static cJSON *receive_request(struct end *e)
     return json;
 }
 
+/* Receives the file behind the request, if there is one: *storage is the caller's to wipe. */
+static int receive_file(struct end *e, struct control_request *request, char **storage)
+{
+    *storage = NULL;
+    if (request->file_len == 0)
+        return 0;
+    *storage = xcalloc(request->file_len, 1);
+    request->file = *storage;
+    return receive_all(e, *storage, request->file_len);
+}
+
 static void serve_connection(struct end *e)
 {
     struct control_sink sink = {send_frame, e};
-    struct control_request request;
+    struct control_request request = {0};
     cJSON *json = receive_request(e);
+    char *file = NULL;
     uint8_t status = 1;
 
-    if (json && parse_request(&request, json) == 0)
+    if (json && parse_request(&request, json) == 0 && receive_file(e, &request, &file) == 0)
         status = (uint8_t)e->control->handle(e->control->ctx, &request, &sink);
+    if (file)
+        sodium_memzero(file, request.file_len);
+    free(file);
     wipe_request(json);
     if (send_frame(e, 'X', &status, 1) != 0)
         log_debug("control: the command has gone away");
@@ -324,10 +349,11 @@ static int send_request(const struct end *e, const struct control_request *reque
     }
     buf_adds(&text, "],\"input\":");
     buf_json(&text, request->input);
-    buf_addc(&text, '}');
+    buf_printf(&text, ",\"file\":%zu}", request->file_len);
     put_le32(head, text.len);
     result = buf_ok(&text) && send_all(e, head, sizeof head) == 0 &&
-                     send_all(e, text.data, text.len) == 0
+                     send_all(e, text.data, text.len) == 0 &&
+                     send_all(e, request->file, request->file_len) == 0
                  ? 0
                  : -1;
     buf_wipe(&text);

@@ -4,10 +4,11 @@
  * Only one process may have the database; so a command that finds the directory locked sends its
  * arguments and what stands on its standard input to the server, and gets back what it would have
  * written to standard output and standard error, and its exit status. Files named on the command
- * line are written by the command.
+ * line are written by the command; one to be read is read by it, and sent behind the request.
  *
- * Wire: the request is le32 length and a JSON object {"args":[…],"input":"…"}; the answer is frames
- * of one type byte ('O' output, 'E' error, 'X' exit status), le32 length and the bytes.
+ * Wire: the request is le32 length (at most 16 KiB) and a JSON object {"args":[…],"input":"…",
+ * "file":N}, then N bytes of a file (at most CONTROL_FILE_MAX); the answer is frames of one type
+ * byte ('O' output, 'E' error, 'X' exit status), le32 length and the bytes.
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -15,11 +16,14 @@
 #include "buf.h"
 
 #define CONTROL_ARGS_MAX 8
+#define CONTROL_FILE_MAX (64u * 1024 * 1024) /* bytes */
 
 struct control_request {
     size_t count;
     const char *args[CONTROL_ARGS_MAX]; /* the command and its arguments */
     const char *input;                  /* NUL-terminated, maybe secret; "" if there is none */
+    const char *file;                   /* what a file holds, maybe personal; NULL: none */
+    size_t file_len;
 };
 
 /* Where a command's output goes. -1 if nobody listens any more: then the command should end. */

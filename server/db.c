@@ -1,6 +1,6 @@
 /*
- * db: the SQL and the SQLite calls (see db.h). The organisers' part is in db_desk.c; db_copy.c and
- * db_check.c have what backups and checks need.
+ * db: the SQL and the SQLite calls (see db.h). The organisers' part is in db_desk.c, the schema in
+ * db_schema.c; db_copy.c and db_check.c have what backups and checks need.
  *
  * A connection belongs to one thread at a time. All statements stand in one table, are prepared
  * when the connection opens, and are never left stepped: db_exec() and friends reset them. Always
@@ -11,6 +11,7 @@
  * the writer connection does either, and readers are opened so that they cannot.
  */
 #include "db_internal.h"
+#include "db_schema.h"
 
 #include "log.h"
 
@@ -26,17 +27,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   1
 #define TALLY_SLOTS                                                                                \
     1024 /* distinct cells a batch gathers before they are written; power of two                   \
           */
 
 static pthread_once_t library_configured = PTHREAD_ONCE_INIT;
-
-static const char schema[] = {
-#include "schema.inc"
-    0};
 
 static const char *const sql_text[SQL__COUNT] = {
     [SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -72,11 +67,20 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_TALLY_ALL] = "SELECT country, tier, day, n FROM tally WHERE n > 0"
                       " ORDER BY country, tier, day",
     [SQL_SUBMISSION_ADD] =
-        "INSERT INTO submission(idx, tag, tier, visibility, country, day, name, opening, sealed)"
-        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    [SQL_SUBMISSION_GET] = "SELECT tag, tier, country, day FROM submission WHERE idx = ?1",
+        "INSERT INTO submission(idx, tag, tier, visibility, country, day, name, opening, sealed,"
+        " batch) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, nullif(?10, 0))",
+    [SQL_SUBMISSION_GET] =
+        "SELECT tag, tier, country, day, ifnull(batch, 0) FROM submission WHERE idx = ?1",
     [SQL_SUBMISSION_ERASE] = "UPDATE submission SET tag = NULL, name = NULL, opening = NULL,"
                              " sealed = NULL WHERE idx = ?1",
+    [SQL_SUBMISSION_SHOW] = "SELECT s.tag IS NOT NULL, s.tier, s.visibility, s.country, s.day,"
+                            " s.name, s.batch, e.body FROM submission AS s"
+                            " JOIN log_entry AS e ON e.idx = s.idx WHERE s.idx = ?1",
+    [SQL_SUBMISSION_END] = "SELECT idx, body FROM log_entry WHERE idx > ?1 AND length(body) <> 120"
+                           " AND (substr(body, 1, length(?2)) = ?2"
+                           " OR substr(body, 1, length(?3)) = ?3) LIMIT 1",
+    [SQL_SUBMISSION_NAMED] = "SELECT count(*) FROM submission"
+                             " WHERE tag IS NOT NULL AND visibility > 0",
     [SQL_SUBMISSION_ROWS] =
         "SELECT s.idx, s.tier, s.visibility, s.country, s.day, s.name, s.opening, s.sealed, e.body"
         " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
@@ -88,19 +92,65 @@ static const char *const sql_text[SQL__COUNT] = {
     [SQL_SIGNER_LOWER] = "UPDATE signer SET live = live - 1, confirmed = confirmed - ?2"
                          " WHERE tag = ?1",
     [SQL_SIGNER_DELETE] = "DELETE FROM signer WHERE tag = ?1",
+    [SQL_BATCH_ADD] = "INSERT INTO paper_batch(id, day, who, label, rows)"
+                      " SELECT ifnull(max(id), 0) + 1, ?1, ?2, ?3, ?4 FROM paper_batch"
+                      " RETURNING id",
+    [SQL_BATCH_LIVE_ADD] = "UPDATE paper_batch SET live = live + ?2 WHERE id = ?1",
+    [SQL_BATCH_CONTACTLESS] = "UPDATE paper_batch SET without_contact = without_contact + ?2"
+                              " WHERE id = ?1",
+    [SQL_BATCH_DONE] = "UPDATE paper_batch SET done_s = ?2 WHERE id = ?1",
+    [SQL_BATCH_GET] = "SELECT day, who, label, rows, live, without_contact, done_s, removed_s, why"
+                      " FROM paper_batch WHERE id = ?1",
+    [SQL_BATCH_LAST] = "SELECT id FROM paper_batch WHERE id < ?1 ORDER BY id DESC LIMIT 1",
+    [SQL_BATCH_REMOVE] = "UPDATE paper_batch SET removed_s = ?2, why = ?3"
+                         " WHERE id = ?1 AND removed_s IS NULL RETURNING 1",
+    [SQL_BATCH_LIVE] = "SELECT idx FROM submission WHERE batch = ?1 AND tag IS NOT NULL LIMIT ?2",
     [SQL_ORGANISER_ADD] = "INSERT INTO organiser(name, password, day) VALUES(?1, ?2, ?3)",
     [SQL_ORGANISER_PASSWD] = "UPDATE organiser SET password = ?2 WHERE name = ?1 RETURNING 1",
     [SQL_ORGANISER_FIND] = "SELECT 1 FROM organiser WHERE name = ?1",
+    [SQL_ORGANISER_GET] = "SELECT name, password, role, totp_secret, totp_step,"
+                          " (SELECT count(*) FROM recovery AS r WHERE r.organiser = o.name)"
+                          " FROM organiser AS o WHERE name = ?1",
+    [SQL_ORGANISER_NEXT] = "SELECT name FROM organiser WHERE name > ?1 ORDER BY name LIMIT 1",
+    [SQL_ORGANISER_ROLE] = "UPDATE organiser SET role = ?2 WHERE name = ?1 RETURNING 1",
+    [SQL_ORGANISER_OWNERS] = "SELECT count(*) FROM organiser WHERE role = 2",
+    [SQL_TOTP_SET] = "UPDATE organiser SET totp_secret = ?2, totp_step = ?3 WHERE name = ?1"
+                     " RETURNING 1",
+    [SQL_TOTP_STEP] = "UPDATE organiser SET totp_step = ?2 WHERE name = ?1 AND totp_step < ?2"
+                      " RETURNING 1",
+    [SQL_RECOVERY_ADD] = "INSERT INTO recovery(organiser, hash) VALUES(?1, ?2)",
+    [SQL_RECOVERY_USE] = "DELETE FROM recovery WHERE organiser = ?1 AND hash = ?2 RETURNING 1",
+    [SQL_RECOVERY_CLEAR] = "DELETE FROM recovery WHERE organiser = ?1",
+    [SQL_SESSION_ADD] = "INSERT INTO session(hash, organiser, created_s, seen_s)"
+                        " VALUES(?1, ?2, ?3, ?3)",
+    [SQL_SESSION_GET] = "SELECT organiser, lang, created_s, seen_s FROM session WHERE hash = ?1",
+    [SQL_SESSION_SEEN] = "UPDATE session SET seen_s = ?2 WHERE hash = ?1",
+    [SQL_SESSION_LANG] = "UPDATE session SET lang = ?2 WHERE hash = ?1",
+    [SQL_SESSION_END] = "DELETE FROM session WHERE hash = ?1",
+    [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE organiser = ?1",
+    [SQL_SESSION_EXPIRE] = "DELETE FROM session WHERE created_s <= ?1 OR seen_s <= ?2",
     [SQL_TOKEN_ADD] = "INSERT INTO token(hash, organiser, day) VALUES(?1, ?2, ?3)",
     [SQL_TOKEN_FIND] = "SELECT organiser FROM token WHERE hash = ?1",
     [SQL_AUDIT_LAST] = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit(id, at_s, who, act, detail, hash)"
                       " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-    [SQL_AUDIT_LATEST] = "SELECT at_s FROM audit WHERE act = ?1 ORDER BY id DESC LIMIT 1",
+    [SQL_AUDIT_ROWS] = "SELECT id, at_s, who, act, detail, hash FROM audit WHERE id > ?1"
+                       " ORDER BY id",
+    [SQL_AUDIT_NEWEST] = "SELECT at_s FROM audit WHERE act = ?1 ORDER BY id DESC LIMIT 1",
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery(id, organiser, state, requested_s)"
                          " SELECT ifnull(max(id), 0) + 1, ?1, 'queued', ?2 FROM delivery"
                          " RETURNING id",
-    [SQL_DELIVERY_GET] = "SELECT state, requested_s, frozen_s, size, figures, why FROM delivery"
+    [SQL_DELIVERY_LAST] = "SELECT id FROM delivery WHERE id < ?1 ORDER BY id DESC LIMIT 1",
+    [SQL_DELIVERY_COMPLETE] = "UPDATE delivery SET completed_s = ?2"
+                              " WHERE id = ?1 AND state = 'done' AND completed_s IS NULL"
+                              " RETURNING 1",
+    [SQL_HANDOVER_SET] = "INSERT INTO handover(delivery, addressee, day, note, who)"
+                         " VALUES(?1, ?2, ?3, ?4, ?5)"
+                         " ON CONFLICT DO UPDATE SET day = ?3, note = ?4, who = ?5",
+    [SQL_HANDOVERS] = "SELECT addressee, day, note, who FROM handover WHERE delivery = ?1"
+                      " ORDER BY addressee",
+    [SQL_DELIVERY_GET] = "SELECT state, requested_s, frozen_s, size, figures, why, completed_s,"
+                         " organiser FROM delivery"
                          " WHERE id = ?1",
     [SQL_DELIVERY_NEXT] = "SELECT id FROM delivery WHERE state IN ('queued', 'running')"
                           " ORDER BY id LIMIT 1",
@@ -299,46 +349,25 @@ static const char pragmas_of_writer[] =
     "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;";
 static const char pragmas_of_reader[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
 
-static int pragma_int(struct db *db, const char *pragma)
-{
-    sqlite3_stmt *s = NULL;
-    int value = -1;
-
-    if (sqlite3_prepare_v2(db->handle, pragma, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW)
-        value = sqlite3_column_int(s, 0);
-    sqlite3_finalize(s);
-    return value;
-}
-
 /* Sets up a connection; the file may still be anything, so the first read of it is checked here. */
 static int configure(struct db *db, const char *path, struct buf *err)
 {
     const char *more = db->mode == DB_WRITER ? pragmas_of_writer : pragmas_of_reader;
-    int version;
 
     sqlite3_extended_result_codes(db->handle, 1);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
     if (db->mode == DB_READER)
         sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    if (pragma_int(db, "PRAGMA application_id") != APPLICATION_ID) {
-        buf_printf(err, "%s is not a petition database", path);
+    if (db_schema_check(db->handle, db->mode == DB_WRITER, path, err) != 0)
         return -1;
-    }
-    version = pragma_int(db, "PRAGMA user_version");
-    if (version != USER_VERSION) {
-        buf_printf(err, "%s has schema version %d; this program knows %d", path, version,
-                   USER_VERSION);
-        return -1;
-    }
     if (sqlite3_exec(db->handle, pragmas_of_all, NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(db->handle, more, NULL, NULL, NULL) != SQLITE_OK) {
         buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
         return -1;
     }
     sqlite3_wal_hook(db->handle, on_commit_to_wal, db);
-    return 0;
+    return db->mode == DB_WRITER ? db_schema_migrate(db->handle, path, err) : 0;
 }
 
 static int prepare_all(struct db *db, const char *path, struct buf *err)
@@ -428,29 +457,6 @@ void db_close(struct db *db)
     if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
         log_error("database: %s", sqlite3_errmsg(db->handle));
     free(db);
-}
-
-int db_create(const char *path, struct buf *err)
-{
-    sqlite3 *handle = NULL;
-    int result = -1, fd;
-
-    pthread_once(&library_configured, configure_library);
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        buf_printf(err, "%s: %s", path, strerror(errno));
-        return -1;
-    }
-    close(fd);
-    if (sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, "PRAGMA journal_mode = WAL; BEGIN", NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, schema, NULL, NULL, NULL) == SQLITE_OK &&
-        sqlite3_exec(handle, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-        result = 0;
-    else
-        buf_printf(err, "%s: %s", path, sqlite3_errmsg(handle));
-    sqlite3_close(handle);
-    return result;
 }
 
 /* ---- transactions */
@@ -737,6 +743,13 @@ static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
     return db_exec(db, change);
 }
 
+static int batch_add_live(struct db *db, int64_t batch, int64_t n)
+{
+    db_bind_int(db, SQL_BATCH_LIVE_ADD, 1, batch);
+    db_bind_int(db, SQL_BATCH_LIVE_ADD, 2, n);
+    return db_exec(db, SQL_BATCH_LIVE_ADD);
+}
+
 int db_submission_add(struct db *db, int64_t index, const struct submission *s)
 {
     struct tally_cell cell = {.day = s->day, .tier = s->tier};
@@ -752,7 +765,10 @@ int db_submission_add(struct db *db, int64_t index, const struct submission *s)
     db_bind_text(db, SQL_SUBMISSION_ADD, 7, s->name);
     db_bind_blob(db, SQL_SUBMISSION_ADD, 8, s->opening, OPENING_LEN);
     db_bind_blob(db, SQL_SUBMISSION_ADD, 9, s->sealed, s->sealed_len);
+    db_bind_int(db, SQL_SUBMISSION_ADD, 10, s->batch);
     result = db_exec(db, SQL_SUBMISSION_ADD);
+    if (result == DB_OK && s->batch)
+        result = batch_add_live(db, s->batch, 1);
     if (result == DB_OK)
         result = signer_raise(db, s->tag, s->tier == TIER_CONFIRMED);
     if (result == DB_OK)
@@ -775,9 +791,15 @@ int db_submission_live(struct db *db, int64_t index, bool *live)
     return result;
 }
 
-/* What erasing needs to know of a live submission; DB_NO_ROW if it is none. */
-static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
-                           struct tally_cell *cell)
+/* What erasing needs to know of a live submission. */
+struct submission_facts {
+    uint8_t tag[TAG_LEN];
+    struct tally_cell cell;
+    int64_t batch; /* 0: none */
+};
+
+/* DB_NO_ROW if it is not live. */
+static int live_submission(struct db *db, int64_t index, struct submission_facts *facts)
 {
     const void *stored;
     size_t len;
@@ -788,10 +810,11 @@ static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
     if (result == DB_OK) {
         stored = db_column_blob(db, SQL_SUBMISSION_GET, 0, &len);
         if (stored && len == TAG_LEN) {
-            memcpy(tag, stored, TAG_LEN);
-            cell->tier = (enum tier)db_column_int(db, SQL_SUBMISSION_GET, 1);
-            memcpy(cell->country, db_column_text(db, SQL_SUBMISSION_GET, 2), 2);
-            cell->day = (day_number)db_column_int(db, SQL_SUBMISSION_GET, 3);
+            memcpy(facts->tag, stored, TAG_LEN);
+            facts->cell.tier = (enum tier)db_column_int(db, SQL_SUBMISSION_GET, 1);
+            memcpy(facts->cell.country, db_column_text(db, SQL_SUBMISSION_GET, 2), 2);
+            facts->cell.day = (day_number)db_column_int(db, SQL_SUBMISSION_GET, 3);
+            facts->batch = db_column_int(db, SQL_SUBMISSION_GET, 4);
         } else {
             result = DB_NO_ROW;
         }
@@ -803,24 +826,102 @@ static int live_submission(struct db *db, int64_t index, uint8_t tag[TAG_LEN],
 int db_submission_erase(struct db *db, int64_t index, enum void_why why)
 {
     struct totals *t = &db->work.totals;
-    struct tally_cell cell = {0};
-    uint8_t tag[TAG_LEN];
-    int result = live_submission(db, index, tag, &cell);
+    struct submission_facts facts = {0};
+    int result = live_submission(db, index, &facts);
 
     if (result != DB_OK)
         return result;
     db_bind_int(db, SQL_SUBMISSION_ERASE, 1, index);
     result = db_exec(db, SQL_SUBMISSION_ERASE);
     if (result == DB_OK)
-        result = signer_lower(db, tag, cell.tier == TIER_CONFIRMED);
+        result = signer_lower(db, facts.tag, facts.cell.tier == TIER_CONFIRMED);
     if (result == DB_OK)
-        result = tally_add(db, &cell, -1);
+        result = tally_add(db, &facts.cell, -1);
+    if (result == DB_OK && facts.batch)
+        result = batch_add_live(db, facts.batch, -1);
     t->live--;
     if (why == VOID__MAX)
         t->withdrawn++;
     else
         t->removed[why]++;
     db->totals_dirty = db->erased_in_batch = true;
+    return result;
+}
+
+int db_submission_show(struct db *db, int64_t index, struct submission_view *out)
+{
+    const enum sql show = SQL_SUBMISSION_SHOW;
+    int result;
+
+    db_bind_int(db, show, 1, index);
+    result = db_step(db, show);
+    if (result == DB_OK) {
+        out->live = db_column_int(db, show, 0) != 0;
+        out->tier = (enum tier)db_column_int(db, show, 1);
+        out->visibility = (enum visibility)db_column_int(db, show, 2);
+        memcpy(out->country, db_column_text(db, show, 3), sizeof out->country);
+        out->day = (day_number)db_column_int(db, show, 4);
+        buf_clear(&out->name);
+        db_add_column(db, show, 5, &out->name);
+        out->batch = db_column_int(db, show, 6);
+        buf_clear(&out->body);
+        db_add_column(db, show, 7, &out->body);
+    }
+    db_finish(db, show);
+    return result;
+}
+
+int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why)
+{
+    const enum sql end = SQL_SUBMISSION_END;
+    char withdrawn[64], removed[64];
+    struct buf body;
+    int result;
+
+    buf_init(&body, BUF_UNLIMITED);
+    snprintf(withdrawn, sizeof withdrawn, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",", index);
+    snprintf(removed, sizeof removed, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",", index);
+    db_bind_int(db, end, 1, index);
+    db_bind_blob(db, end, 2, withdrawn, strlen(withdrawn));
+    db_bind_blob(db, end, 3, removed, strlen(removed));
+    result = db_step(db, end);
+    *why = VOID__MAX;
+    if (result == DB_OK) {
+        *entry = db_column_int(db, end, 0);
+        db_add_column(db, end, 1, &body);
+        for (int i = 0; i < VOID__MAX; i++) {
+            snprintf(removed, sizeof removed, "\"why\":\"%s\"", void_why_names[i]);
+            if (strstr(body.data, removed))
+                *why = (enum void_why)i;
+        }
+    }
+    db_finish(db, end);
+    buf_release(&body);
+    return result;
+}
+
+int db_submission_alone(struct db *db, int64_t index, bool *alone)
+{
+    struct submission_facts facts = {0};
+    int result = live_submission(db, index, &facts);
+
+    if (result != DB_OK)
+        return result;
+    db_bind_blob(db, SQL_SIGNER_GET, 1, facts.tag, TAG_LEN);
+    result = db_step(db, SQL_SIGNER_GET);
+    if (result == DB_OK)
+        *alone = db_column_int(db, SQL_SIGNER_GET, 0) == 1;
+    db_finish(db, SQL_SIGNER_GET);
+    return result;
+}
+
+int db_named(struct db *db, uint64_t *count)
+{
+    int result = db_step(db, SQL_SUBMISSION_NAMED);
+
+    if (result == DB_OK)
+        *count = (uint64_t)db_column_int(db, SQL_SUBMISSION_NAMED, 0);
+    db_finish(db, SQL_SUBMISSION_NAMED);
     return result;
 }
 

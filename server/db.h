@@ -1,6 +1,6 @@
 /*
- * db: the database, as typed calls. Every SQL statement of the program is in db.c, but
- * for those that only recount (db_check.c).
+ * db: the database, as typed calls. Every SQL statement of the program is in db.c, but for those
+ * that only recount (db_check.c); the schema and its changes are in db_schema.c.
  *
  * One connection writes (DB_WRITER: the writer thread's, the only one that commits or checkpoints);
  * others read (DB_READER). No type of the engine shows, so that another one can be linked instead.
@@ -33,7 +33,8 @@ enum db_mode { DB_WRITER, DB_READER };
 /* Makes a new database file with the schema; entry 0 is then written with db_start_log. -1 with a
  * line in err; EEXIST counts as an error. */
 int db_create(const char *path, struct buf *err) DB_CHECKED;
-/* Opens an existing one. NULL with a line in err: no such file, not ours, newer, or unreadable. */
+/* Opens an existing one; a writer brings an older schema up to date first. NULL with a line in err:
+ * no such file, not ours, newer, or unreadable. */
 struct db *db_open(const char *path, enum db_mode mode, struct buf *err);
 /* The writer's close checkpoints and truncates the WAL. */
 void db_close(struct db *db);
@@ -88,6 +89,7 @@ struct submission {
     const uint8_t *opening; /* OPENING_LEN, NULL if private */
     const uint8_t *sealed;  /* NULL for rows without one */
     size_t sealed_len;
+    int64_t batch; /* of paper; 0: a form */
 };
 /* Stores the submission of the sign entry at `index` and counts it. */
 int db_submission_add(struct db *db, int64_t index, const struct submission *s) DB_CHECKED;
@@ -96,6 +98,25 @@ int db_submission_live(struct db *db, int64_t index, bool *live) DB_CHECKED;
 /* Erases the personal columns and takes the submission out of every count. `why` is a void reason,
  * or VOID__MAX for a withdrawal by the signer. DB_NO_ROW if it is not live. */
 int db_submission_erase(struct db *db, int64_t index, enum void_why why) DB_CHECKED;
+
+/* One submission as the desk shows it; DB_NO_ROW if there is none at the index. `name` is
+ * initialised by the caller, and left empty if the server has none; `body` is the sign entry. */
+struct submission_view {
+    bool live;
+    enum tier tier;
+    enum visibility visibility;
+    char country[3];
+    day_number day;
+    int64_t batch; /* 0: a form */
+    struct buf name, body;
+};
+int db_submission_show(struct db *db, int64_t index, struct submission_view *out) DB_CHECKED;
+/* The entry that ended it, and the reason (VOID__MAX: its signer withdrew). Reads the log. */
+int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why) DB_CHECKED;
+/* Is it the only live one of its contact? DB_NO_ROW if it is not live. */
+int db_submission_alone(struct db *db, int64_t index, bool *alone) DB_CHECKED;
+/* Live submissions of which an addressee may see the name. */
+int db_named(struct db *db, uint64_t *count) DB_CHECKED;
 
 /* Live submissions in index order, in a snapshot. The pointers hold until the next call. */
 struct db_row {
@@ -117,6 +138,35 @@ int db_rows_begin(struct db *db, int64_t from) DB_CHECKED;
 int db_rows_next(struct db *db, struct db_row *row) DB_CHECKED;
 void db_rows_end(struct db *db);
 
+/* ---- paper */
+
+struct batch_row {
+    int64_t id;
+    day_number day;
+    struct buf who, label;   /* initialised by the caller */
+    int64_t rows;            /* of the file */
+    int64_t live;            /* rows that are in now */
+    int64_t without_contact; /* of the rows that came in, ever */
+    int64_t done_s;          /* 0: rows are coming in, or that was interrupted */
+    int64_t removed_s;       /* 0, or since when its rows are being removed */
+    enum void_why why;       /* with removed_s; else VOID__MAX */
+};
+void batch_row_init(struct batch_row *b);
+void batch_row_release(struct batch_row *b);
+
+/* A batch without rows yet: day, who, label and rows of b. */
+int db_batch_add(struct db *db, const struct batch_row *b, int64_t *id) DB_CHECKED;
+/* n more of its rows came without a contact. */
+int db_batch_add_contactless(struct db *db, int64_t id, int64_t n) DB_CHECKED;
+int db_batch_done(struct db *db, int64_t id, int64_t now_s) DB_CHECKED;
+int db_batch_get(struct db *db, int64_t id, struct batch_row *out) DB_CHECKED;
+/* The newest batch before `before`; DB_NO_ROW: none. */
+int db_batch_last(struct db *db, int64_t before, int64_t *id) DB_CHECKED;
+/* Says that the batch is to go, and why; DB_NO_ROW if that was said before. */
+int db_batch_remove(struct db *db, int64_t id, int64_t now_s, enum void_why why) DB_CHECKED;
+/* Some of its live submissions: at most *count, which becomes their number. */
+int db_batch_live(struct db *db, int64_t id, int64_t *indices, size_t *count) DB_CHECKED;
+
 /* ---- figures */
 
 struct totals {
@@ -136,11 +186,61 @@ int db_tally_csv(struct db *db, struct buf *out) DB_CHECKED;
 
 /* ---- organisers */
 
+#define ORGANISER_NAME_MAX 64 /* bytes */
+#define PASSWORD_HASH_MAX  128
+#define TOTP_SECRET_LEN    20
+
+enum role { ROLE_READER, ROLE_ORGANISER, ROLE_OWNER, ROLE__COUNT };
+extern const char *const role_names[ROLE__COUNT];
+
+struct organiser_row {
+    char name[ORGANISER_NAME_MAX + 1];
+    char password[PASSWORD_HASH_MAX + 1];
+    enum role role;
+    bool has_totp;
+    uint8_t totp_secret[TOTP_SECRET_LEN];
+    int64_t totp_step; /* of the last code that was accepted */
+    int recovery_left;
+};
+
+/* The new one is an owner. */
 int db_organiser_add(struct db *db, const char *name, const char *password_hash,
                      day_number day) DB_CHECKED;
+/* A new password ends all sessions of that organiser. */
 int db_organiser_passwd(struct db *db, const char *name, const char *password_hash) DB_CHECKED;
 /* DB_OK if there is one of that name, else DB_NO_ROW. */
 int db_organiser_find(struct db *db, const char *name) DB_CHECKED;
+int db_organiser_get(struct db *db, const char *name, struct organiser_row *out) DB_CHECKED;
+/* The first name behind `after`, in the order of bytes; DB_NO_ROW: none. */
+int db_organiser_next(struct db *db, const char *after,
+                      char name[ORGANISER_NAME_MAX + 1]) DB_CHECKED;
+int db_organiser_set_role(struct db *db, const char *name, enum role role) DB_CHECKED;
+int db_organiser_owners(struct db *db, int64_t *count) DB_CHECKED;
+
+/* Sets the secret, or with NULL removes it; forgets the recovery codes. `step` counts as used. */
+int db_totp_set(struct db *db, const char *name, const uint8_t *secret, int64_t step) DB_CHECKED;
+/* Uses a code's step up: DB_NO_ROW if it or a later one has been used. */
+int db_totp_use(struct db *db, const char *name, int64_t step) DB_CHECKED;
+int db_recovery_add(struct db *db, const char *name, const uint8_t hash[HASH_LEN]) DB_CHECKED;
+/* Uses a recovery code up: DB_NO_ROW if it is none. */
+int db_recovery_use(struct db *db, const char *name, const uint8_t hash[HASH_LEN]) DB_CHECKED;
+
+/* Sessions: what they mean is session.h's. */
+struct session_row {
+    char organiser[ORGANISER_NAME_MAX + 1];
+    int lang; /* of enum lang, or -1 */
+    int64_t created_s, seen_s;
+};
+int db_session_add(struct db *db, const uint8_t hash[HASH_LEN], const char *organiser,
+                   int64_t now_s) DB_CHECKED;
+int db_session_get(struct db *db, const uint8_t hash[HASH_LEN], struct session_row *out) DB_CHECKED;
+int db_session_seen(struct db *db, const uint8_t hash[HASH_LEN], int64_t now_s) DB_CHECKED;
+int db_session_lang(struct db *db, const uint8_t hash[HASH_LEN], int lang) DB_CHECKED;
+int db_session_end(struct db *db, const uint8_t hash[HASH_LEN]) DB_CHECKED;
+int db_session_end_all(struct db *db, const char *organiser) DB_CHECKED;
+/* Ends those created or last seen at these times or before. */
+int db_session_expire(struct db *db, int64_t created_s, int64_t seen_s) DB_CHECKED;
+
 int db_token_add(struct db *db, const uint8_t hash[HASH_LEN], const char *name,
                  day_number day) DB_CHECKED;
 /* Whose token that is; DB_NO_ROW: nobody's. */
@@ -150,9 +250,15 @@ struct audit_act {
     int64_t at_s;
     const char *who, *act, *detail;
 };
+/* Whoever runs commands on the server, in the trail. No organiser can have this name. */
+#define OPERATOR_NAME "operator"
 int db_audit(struct db *db, const struct audit_act *act) DB_CHECKED;
-/* When an act was written last; DB_NO_ROW: never. */
-int db_audit_latest(struct db *db, const char *act, int64_t *at_s) DB_CHECKED;
+/* Reads the whole trail in order. each() gets a row and whether the chain is sound up to it; what
+ * it returns, if not 0, ends the reading. */
+typedef int db_audit_each(void *ctx, int64_t id, const struct audit_act *act, bool sound);
+int db_audit_read(struct db *db, db_audit_each *each, void *ctx) DB_CHECKED;
+/* When the newest act of that name was; DB_NO_ROW: never. */
+int db_audit_newest(struct db *db, const char *act, int64_t *at_s) DB_CHECKED;
 
 /* ---- deliveries */
 
@@ -165,6 +271,8 @@ struct delivery_row {
     int64_t requested_s, frozen_s, size; /* frozen_s and size: 0 until frozen */
     struct buf figures;                  /* JSON, empty until frozen; initialised by the caller */
     struct buf why;                      /* as above */
+    int64_t completed_s;                 /* 0: it is not completed */
+    char organiser[ORGANISER_NAME_MAX + 1];
 };
 void delivery_row_init(struct delivery_row *d);
 void delivery_row_release(struct delivery_row *d);
@@ -177,6 +285,23 @@ int db_delivery_set_state(struct db *db, int64_t id, enum delivery_state state,
                           const char *why) DB_CHECKED;
 /* Its annexes are spooled: from now on it has its size and figures (from d). */
 int db_delivery_set_frozen(struct db *db, const struct delivery_row *d) DB_CHECKED;
+
+/* The newest delivery before `before`; DB_NO_ROW: none. */
+int db_delivery_last(struct db *db, int64_t before, int64_t *id) DB_CHECKED;
+/* Marks a delivery that is done as completed; DB_NO_ROW if it is not done, or completed already. */
+int db_delivery_complete(struct db *db, int64_t id, int64_t now_s) DB_CHECKED;
+
+#define HANDOVER_NOTE_MAX 500 /* code points */
+
+struct handover_row {
+    int addressee;
+    day_number day;
+    struct buf note, who; /* initialised by db_handovers; the caller releases them */
+};
+int db_handover_set(struct db *db, int64_t delivery, const struct handover_row *h) DB_CHECKED;
+/* At most `cap` rows in the order of the addressees; *count of them. */
+int db_handovers(struct db *db, int64_t delivery, struct handover_row *rows,
+                 size_t *count) DB_CHECKED;
 
 struct bundle_row {
     int addressee;

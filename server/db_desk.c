@@ -1,5 +1,6 @@
 /*
  * db_desk: the organisers' part of the database: passwords, tokens, the audit trail, deliveries.
+ * Roles, codes and sessions are in db_session.c.
  *
  * Runs where db.c runs: on the thread that owns the connection. The statements are in db.c.
  */
@@ -23,9 +24,12 @@ int db_organiser_add(struct db *db, const char *name, const char *password_hash,
 
 int db_organiser_passwd(struct db *db, const char *name, const char *password_hash)
 {
+    int result;
+
     db_bind_text(db, SQL_ORGANISER_PASSWD, 1, name);
     db_bind_text(db, SQL_ORGANISER_PASSWD, 2, password_hash);
-    return db_exists(db, SQL_ORGANISER_PASSWD);
+    result = db_exists(db, SQL_ORGANISER_PASSWD);
+    return result == DB_OK ? db_session_end_all(db, name) : result;
 }
 
 int db_organiser_find(struct db *db, const char *name)
@@ -101,15 +105,40 @@ int db_audit(struct db *db, const struct audit_act *act)
     return db_exec(db, SQL_AUDIT_ADD);
 }
 
-int db_audit_latest(struct db *db, const char *act, int64_t *at_s)
+int db_audit_read(struct db *db, db_audit_each *each, void *ctx)
+{
+    const enum sql rows = SQL_AUDIT_ROWS;
+    uint8_t hash[HASH_LEN] = {0};
+    int64_t expected = 1;
+    bool sound = true;
+    int result;
+
+    db_bind_int(db, rows, 1, 0);
+    while ((result = db_step(db, rows)) == DB_OK) {
+        struct audit_act act = {db_column_int(db, rows, 1), db_column_text(db, rows, 2),
+                                db_column_text(db, rows, 3), db_column_text(db, rows, 4)};
+        int64_t id = db_column_int(db, rows, 0);
+
+        db_audit_hash(hash, id, &act);
+        sound = sound && id == expected++ &&
+                memcmp(hash, db_column_blob(db, rows, 5, NULL), HASH_LEN) == 0;
+        result = each(ctx, id, &act, sound);
+        if (result != 0)
+            break;
+    }
+    db_finish(db, rows);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+int db_audit_newest(struct db *db, const char *act, int64_t *at_s)
 {
     int result;
 
-    db_bind_text(db, SQL_AUDIT_LATEST, 1, act);
-    result = db_step(db, SQL_AUDIT_LATEST);
+    db_bind_text(db, SQL_AUDIT_NEWEST, 1, act);
+    result = db_step(db, SQL_AUDIT_NEWEST);
     if (result == DB_OK)
-        *at_s = db_column_int(db, SQL_AUDIT_LATEST, 0);
-    db_finish(db, SQL_AUDIT_LATEST);
+        *at_s = db_column_int(db, SQL_AUDIT_NEWEST, 0);
+    db_finish(db, SQL_AUDIT_NEWEST);
     return result;
 }
 
@@ -165,6 +194,9 @@ int db_delivery_get(struct db *db, int64_t id, struct delivery_row *out)
         db_add_column(db, SQL_DELIVERY_GET, 4, &out->figures);
         buf_clear(&out->why);
         db_add_column(db, SQL_DELIVERY_GET, 5, &out->why);
+        out->completed_s = db_column_int(db, SQL_DELIVERY_GET, 6);
+        snprintf(out->organiser, sizeof out->organiser, "%s",
+                 db_column_text(db, SQL_DELIVERY_GET, 7));
     }
     db_finish(db, SQL_DELIVERY_GET);
     return result;
@@ -221,5 +253,57 @@ int db_bundles(struct db *db, int64_t delivery, struct bundle_row *rows, size_t 
         b->bytes = db_column_int(db, SQL_BUNDLES, 2);
     }
     db_finish(db, SQL_BUNDLES);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+int db_delivery_last(struct db *db, int64_t before, int64_t *id)
+{
+    int result;
+
+    db_bind_int(db, SQL_DELIVERY_LAST, 1, before);
+    result = db_step(db, SQL_DELIVERY_LAST);
+    if (result == DB_OK)
+        *id = db_column_int(db, SQL_DELIVERY_LAST, 0);
+    db_finish(db, SQL_DELIVERY_LAST);
+    return result;
+}
+
+int db_delivery_complete(struct db *db, int64_t id, int64_t now_s)
+{
+    db_bind_int(db, SQL_DELIVERY_COMPLETE, 1, id);
+    db_bind_int(db, SQL_DELIVERY_COMPLETE, 2, now_s);
+    return db_exists(db, SQL_DELIVERY_COMPLETE);
+}
+
+/* ---- handing over */
+
+int db_handover_set(struct db *db, int64_t delivery, const struct handover_row *h)
+{
+    db_bind_int(db, SQL_HANDOVER_SET, 1, delivery);
+    db_bind_int(db, SQL_HANDOVER_SET, 2, h->addressee);
+    db_bind_int(db, SQL_HANDOVER_SET, 3, h->day);
+    db_bind_text(db, SQL_HANDOVER_SET, 4, h->note.data);
+    db_bind_text(db, SQL_HANDOVER_SET, 5, h->who.data);
+    return db_exec(db, SQL_HANDOVER_SET);
+}
+
+int db_handovers(struct db *db, int64_t delivery, struct handover_row *rows, size_t *count)
+{
+    size_t cap = *count;
+    int result;
+
+    *count = 0;
+    db_bind_int(db, SQL_HANDOVERS, 1, delivery);
+    while ((result = db_step(db, SQL_HANDOVERS)) == DB_OK && *count < cap) {
+        struct handover_row *h = &rows[(*count)++];
+
+        h->addressee = (int)db_column_int(db, SQL_HANDOVERS, 0);
+        h->day = (day_number)db_column_int(db, SQL_HANDOVERS, 1);
+        buf_init(&h->note, BUF_UNLIMITED);
+        db_add_column(db, SQL_HANDOVERS, 2, &h->note);
+        buf_init(&h->who, BUF_UNLIMITED);
+        db_add_column(db, SQL_HANDOVERS, 3, &h->who);
+    }
+    db_finish(db, SQL_HANDOVERS);
     return result == DB_NO_ROW ? DB_OK : result;
 }

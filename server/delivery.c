@@ -302,6 +302,61 @@ static void remove_all(struct delivery *d, const struct delivery_row *row)
     buf_release(&path);
 }
 
+/* ---- completing */
+
+bool delivery_has_names(const struct content *content, int addressee)
+{
+    const cJSON *names =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(content->addressees, addressee - 1),
+                                         "names");
+
+    return cJSON_IsString(names) && strcmp(names->valuestring, "with-consent") == 0;
+}
+
+void delivery_forget_names(const struct delivery_config *config, int64_t id)
+{
+    struct bundle_context bundle = config->bundle;
+    struct buf path;
+
+    buf_init(&path, BUF_UNLIMITED);
+    buf_printf(&path, "%s/%" PRId64, config->dir, id);
+    bundle.dir = path.data;
+    bundle_clean(&bundle, true);
+    for (int addressee = 1; addressee <= ADDRESSEE_COUNT; addressee++) {
+        buf_clear(&path);
+        delivery_bundle_path(&path, config, id, addressee);
+        if (delivery_has_names(config->bundle.content, addressee) && unlink(path.data) != 0 &&
+            errno != ENOENT)
+            log_error("%s: %s", path.data, strerror(errno));
+    }
+    buf_release(&path);
+}
+
+static int apply_completed(struct job *job, struct db *db)
+{
+    struct delivery_job *j = (struct delivery_job *)job;
+    int result = db_delivery_last(db, j->row->id, &j->row->id);
+
+    j->found = result == DB_OK;
+    return result == DB_OK       ? db_delivery_get(db, j->row->id, j->row)
+           : result == DB_NO_ROW ? 0
+                                 : result;
+}
+
+/* The process may have died between the commit and the files. */
+static void forget_completed(struct delivery *d)
+{
+    struct delivery_row row;
+    struct delivery_job j = {.job = {.apply = apply_completed}, .row = &row};
+
+    delivery_row_init(&row);
+    row.id = INT64_MAX;
+    while (run_job(d, &j) && j.found)
+        if (row.completed_s)
+            delivery_forget_names(&d->config, row.id);
+    delivery_row_release(&row);
+}
+
 static void work_on(struct delivery *d, struct delivery_row *row)
 {
     struct buf dir, why;
@@ -352,6 +407,7 @@ static void *run(void *arg)
 {
     struct delivery *d = arg;
 
+    forget_completed(d);
     while (!atomic_load(&d->closing)) {
         while (!atomic_load(&d->closing) && work_on_next(d))
             continue;

@@ -34,6 +34,11 @@ void delivery_wake(struct delivery *d);
  */
 double delivery_progress(struct delivery *d, int64_t id);
 
+/* May the addressee (1..19) see names? */
+bool delivery_has_names(const struct content *content, int addressee);
+/* Deletes the files of a completed delivery that hold names. Again does no harm. */
+void delivery_forget_names(const struct delivery_config *config, int64_t id);
+
 /* DIR/deliveries/N/NN-slug.zip */
 void delivery_bundle_path(struct buf *out, const struct delivery_config *config, int64_t id,
                           int addressee);

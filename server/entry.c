@@ -12,6 +12,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define BASE64_HASH_CHARS 44
 #define INDEX_DIGITS_MAX  16
@@ -80,6 +81,19 @@ void day_text(char out[11], day_number day)
     out[7] = '-';
     put_digits(out + 8, 2, day_of_year - (153 * march_month + 2) / 5 + 1);
     out[10] = '\0';
+}
+
+bool day_parse(day_number *day, const char *text)
+{
+    struct tm tm = {0};
+    const char *end = strptime(text, "%Y-%m-%d", &tm);
+    char again[11];
+
+    if (!end || *end)
+        return false;
+    *day = day_of(timegm(&tm));
+    day_text(again, *day);
+    return strcmp(again, text) == 0;
 }
 
 /* ---- hashes ---- */

@@ -29,6 +29,8 @@ extern const char *const void_why_names[VOID__MAX];
 typedef int32_t day_number;
 day_number day_of(int64_t unix_s);
 void day_text(char out[11], day_number day);
+/* False if the text is no day, written YYYY-MM-DD. */
+bool day_parse(day_number *day, const char *text);
 
 /* FIELDS: what of a submission is committed to and may be delivered. */
 struct fields {

@@ -37,6 +37,73 @@ void export_close(struct export *e)
     free(e);
 }
 
+/* ---- as an answer */
+
+static int stream_next(void *ctx, struct buf *piece)
+{
+    return export_next(ctx, piece);
+}
+
+static void stream_release(void *ctx)
+{
+    export_close(ctx);
+}
+
+int export_reply(struct http_request *rq, const char *database, struct buf *err)
+{
+    struct http_stream stream = {stream_next, stream_release, export_open(database, err)};
+
+    if (!stream.ctx)
+        return -1;
+    http_reply_stream(rq, &stream, "application/jsonl", "sealed.jsonl");
+    return 0;
+}
+
+int export_counts_csv(struct db *db, struct buf *out)
+{
+    buf_adds(out, "country,tier,day,submissions\r\n");
+    return db_tally_csv(db, out);
+}
+
+static int add_cells(struct db *db, struct buf *out, enum db_table which, const char *name)
+{
+    struct table t;
+    int result = db_table(db, which, INT32_MAX, &t);
+
+    buf_printf(out, ",\"%s\":[", name);
+    for (size_t i = 0; result == DB_OK && i < t.count; i++)
+        buf_printf(out, "%s{\"key\":\"%s\",\"n\":%" PRIu64 "}", i ? "," : "", t.cells[i].key,
+                   t.cells[i].n);
+    buf_addc(out, ']');
+    free(t.cells);
+    return result;
+}
+
+int export_counts_json(struct db *db, struct buf *out)
+{
+    struct totals t;
+    int result = db_totals(db, &t);
+
+    if (result != DB_OK)
+        return result;
+    buf_printf(out,
+               "{\"signatures\":%" PRIu64 ",\"confirmed\":%" PRIu64 ",\"submissions\":%" PRIu64,
+               t.signatures, t.confirmed, t.live);
+    buf_printf(out, ",\"repeats\":%" PRIu64 ",\"withdrawn\":%" PRIu64, t.live - t.signatures,
+               t.withdrawn);
+    for (int why = 0; why < VOID__MAX; why++)
+        buf_printf(out, "%s\"%s\":%" PRIu64, why ? "," : ",\"removed\":{", void_why_names[why],
+                   t.removed[why]);
+    buf_addc(out, '}');
+    result = add_cells(db, out, DB_BY_COUNTRY, "by_country");
+    if (result == DB_OK)
+        result = add_cells(db, out, DB_BY_TIER, "by_tier");
+    if (result == DB_OK)
+        result = add_cells(db, out, DB_BY_DAY, "by_day");
+    buf_adds(out, "}\n");
+    return result;
+}
+
 static void add_line(struct buf *out, const struct db_row *row)
 {
     buf_printf(out, "{\"index\":%" PRId64 ",\"tier\":\"%s\",\"sealed\":\"", row->index,

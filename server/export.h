@@ -7,6 +7,7 @@
 #ifndef EXPORT_H
 #define EXPORT_H
 
+#include "http.h"
 #include "db.h"
 
 struct export;
@@ -16,6 +17,13 @@ struct export *export_open(const char *database, struct buf *err);
 void export_close(struct export *e);
 /* Appends the next lines: 1, or 0 at the end, or -1. */
 int export_next(struct export *e, struct buf *out) __attribute__((warn_unused_result));
+
+/* Answers with all sealed records, as they are read. -1 with a line in err, and no answer. */
+int export_reply(struct http_request *rq, const char *database, struct buf *err)
+    __attribute__((warn_unused_result));
+/* Live submissions by country, tier and day, exact: results as db.h's. */
+int export_counts_csv(struct db *db, struct buf *out) DB_CHECKED;
+int export_counts_json(struct db *db, struct buf *out) DB_CHECKED;
 
 /* Offline: writes a CSV of what the signers typed, from lines of an export and the organisers'
  * secret key. 0; -1 with a line in err: a line that is no export, or a wrong key. */

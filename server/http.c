@@ -15,6 +15,7 @@
 #include "listener.h"
 #include "log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -27,10 +28,10 @@
 #define SPARE_DESCRIPTORS       128 /* database, files, log */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
-#define READ_AWAY_MAX_BYTES     (1024 * 1024) /* of a body too large: read before the 413 */
-#define DRAIN_MAX_MS            3000          /* for half a request; parked ones are waited for */
-#define DRAIN_FRESH_MS          1000          /* for the first request of a new connection */
-#define DRAIN_QUIET_MS          200           /* so long without a request: nobody is in between */
+#define READ_AWAY_MAX_BYTES     HTTP_LARGE_MAX_BYTES /* of a body too large: read before the 413 */
+#define DRAIN_MAX_MS            3000 /* for half a request; parked ones are waited for */
+#define DRAIN_FRESH_MS          1000 /* for the first request of a new connection */
+#define DRAIN_QUIET_MS          200  /* so long without a request: nobody is in between */
 
 /* ---- framing */
 
@@ -103,13 +104,15 @@ static void find_route(struct http_request *rq, const char *method)
 static int check_post(const struct http_request *rq)
 {
     static const char *const types[] = {[HTTP_BODY_FORM] = "application/x-www-form-urlencoded",
+                                        [HTTP_BODY_LARGE_FORM] =
+                                            "application/x-www-form-urlencoded",
                                         [HTTP_BODY_JSON] = "application/json"};
     enum http_body body = rq->route->body;
 
     if (!negotiate_same_site(http_header(rq, "Origin"), http_header(rq, "Sec-Fetch-Site"),
                              http_header(rq, "Host"), rq->server->config.base_url))
         return 403;
-    if (body != HTTP_BODY_FORM && body != HTTP_BODY_JSON)
+    if (body == HTTP_BODY_NONE || body == HTTP_BODY_IGNORED)
         return 0;
     if (!http_header(rq, "Content-Length"))
         return 411;
@@ -149,8 +152,33 @@ static void not_fresh(struct http_server *s, struct MHD_Connection *connection)
     c->used = true;
 }
 
+/* Makes room for a large form; 503 if too many are in work. Whoever shows no cookie of the right
+ * form has no more room than others. */
+static int allow_large(struct http_request *rq, int64_t len)
+{
+    const struct http_config *config = &rq->server->config;
+    const char *cookie;
+    size_t cookie_len = 0;
+
+    if (rq->route->body != HTTP_BODY_LARGE_FORM || len <= INPUT_BODY_MAX_BYTES)
+        return 0;
+    cookie = http_cookie(rq, config->session_cookie);
+    while (cookie && (isalnum((unsigned char)cookie[cookie_len]) || cookie[cookie_len] == '-' ||
+                      cookie[cookie_len] == '_'))
+        cookie_len++;
+    if (!cookie || cookie[cookie_len] || cookie_len != config->session_cookie_len)
+        return 0;
+    rq->large = true;
+    if (atomic_fetch_add(&rq->server->large, 1) >= HTTP_LARGE_AT_ONCE)
+        return 503;
+    rq->body.cap = HTTP_LARGE_MAX_BYTES;
+    return 0;
+}
+
 static void free_request(struct http_request *rq)
 {
+    if (rq->large)
+        atomic_fetch_sub(&rq->server->large, 1);
     if (rq->release)
         rq->release(rq->attached);
     buf_wipe(&rq->body);
@@ -189,7 +217,7 @@ static void refuse(struct http_request *rq, int status)
  * connection, which is right for bad framing and for a body too large to read away. */
 static enum MHD_Result begin(struct http_request *rq, const char *method, const char *version)
 {
-    const char *length;
+    const char *length = http_header(rq, "Content-Length");
 
     rq->get = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
     if (bad_framing(rq->connection, version)) {
@@ -202,7 +230,8 @@ static enum MHD_Result begin(struct http_request *rq, const char *method, const 
         rq->refusal = 503;
     else if (rq->route && rq->route->method == HTTP_POST)
         rq->refusal = check_post(rq);
-    length = http_header(rq, "Content-Length");
+    if (rq->route && !rq->refusal && length)
+        rq->refusal = allow_large(rq, negotiate_length(length));
     if (length && negotiate_length(length) > READ_AWAY_MAX_BYTES) {
         http_set_header(rq, "Connection", "close");
         refuse(rq, rq->refusal ? rq->refusal : 413);

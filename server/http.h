@@ -2,10 +2,10 @@
  * http: the listener. Bodies with limits, the table of routes, published pages, parked requests.
  *
  * A request's life, all on one thread of the pool: framing is checked before the body is read; the
- * body is collected (at most INPUT_BODY_MAX_BYTES; a larger one is read away and answered 413); the
- * route's handler runs and either replies, or parks the request and hands its job to somebody;
- * after http_wake the handler given to http_park runs, and replies. Published pages are answered
- * without any handler. Every answer carries the security headers.
+ * body is collected (at most INPUT_BODY_MAX_BYTES, or see HTTP_BODY_LARGE_FORM; a larger one is
+ * read away and answered 413); the route's handler runs and either replies, or parks the request
+ * and hands its job to somebody; after http_wake the handler given to http_park runs, and replies.
+ * Published pages are answered without any handler. Every answer carries the security headers.
  *
  * This module is the only user of libmicrohttpd.
  */
@@ -23,7 +23,18 @@ struct http_request;
 typedef void http_handler(struct http_request *rq, void *ctx);
 
 enum http_method { HTTP_GET, HTTP_POST }; /* HEAD is answered as GET */
-enum http_body { HTTP_BODY_NONE, HTTP_BODY_FORM, HTTP_BODY_JSON, HTTP_BODY_IGNORED };
+/* LARGE_FORM: a form of up to HTTP_LARGE_MAX_BYTES, from whoever shows a cookie that looks like a
+ * session's (whether it is one, the handler finds out), and HTTP_LARGE_AT_ONCE at a time: a further
+ * one is answered 503. So strangers can make the server hold a few MiB, never more. */
+enum http_body {
+    HTTP_BODY_NONE,
+    HTTP_BODY_FORM,
+    HTTP_BODY_LARGE_FORM,
+    HTTP_BODY_JSON,
+    HTTP_BODY_IGNORED
+};
+#define HTTP_LARGE_MAX_BYTES (1024 * 1024)
+#define HTTP_LARGE_AT_ONCE   4
 
 /* Path patterns: literal segments, {lang} (en, km or fr), {n} (a positive decimal number), {n}.zip,
  * {text} (any one segment). */
@@ -53,6 +64,8 @@ struct http_config {
     int threads;                         /* 0: one per core */
     const struct http_route *routes;     /* constant while the server lives */
     size_t route_count;
+    const char *session_cookie; /* its name, and the length of its value; for LARGE_FORM */
+    size_t session_cookie_len;
     const char *style_src; /* "'sha256-…'": for the Content-Security-Policy */
     /* Renders the error page for a browser, in a language; NULL: plain text. */
     void (*error_page)(void *ctx, struct buf *out, const char *lang, int status);
@@ -100,6 +113,10 @@ const char *http_body(const struct http_request *rq, size_t *len); /* NUL-termin
 const char *http_header(const struct http_request *rq, const char *name);
 /* The token of `Authorization: Bearer …`, or NULL. */
 const char *http_bearer(const struct http_request *rq);
+/* A cookie's value, or a member of the query string as it was sent; NULL if there is none. */
+const char *http_cookie(const struct http_request *rq, const char *name);
+const char *http_query(const struct http_request *rq, const char *name);
+bool http_is_post(const struct http_request *rq);
 /* The visitor's language: of the path if it has one, else of Accept-Language, else "en". */
 const char *http_lang(const struct http_request *rq);
 

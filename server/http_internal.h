@@ -29,6 +29,7 @@ struct http_server {
     atomic_int in_work, parked;  /* requests */
     atomic_int fresh;            /* connections that have brought no request yet */
     atomic_uint begun;           /* requests, ever: modulo its range */
+    atomic_int large;            /* requests that may have a large body */
     atomic_bool draining;        /* answers close their connections */
     atomic_bool refusing;        /* new requests are refused: nothing may park any more */
 };
@@ -48,6 +49,7 @@ struct http_request {
     char allow[32];
     bool get; /* GET or HEAD */
     struct buf body;
+    bool large; /* the body may be: counted in the server's `large` */
     http_handler *resume;
     void *resume_ctx;
     bool parked;

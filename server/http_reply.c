@@ -284,6 +284,21 @@ const char *http_bearer(const struct http_request *rq)
     return value + 7 + strspn(value + 7, " ");
 }
 
+const char *http_cookie(const struct http_request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(rq->connection, MHD_COOKIE_KIND, name);
+}
+
+const char *http_query(const struct http_request *rq, const char *name)
+{
+    return MHD_lookup_connection_value(rq->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+bool http_is_post(const struct http_request *rq)
+{
+    return !rq->get;
+}
+
 const char *http_lang(const struct http_request *rq)
 {
     const char *lang = negotiate_path_lang(rq->path);

@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sodium.h>
 #include <string.h>
 
 static const cJSON *addressee_of(const struct letter_source *s)
@@ -315,6 +316,28 @@ void letter_summary(struct buf *out, const struct letter_source *s)
     template_render(content_template(s->content, "summary"), out, s->content->catalogue[LANG_EN],
                     data);
     cJSON_Delete(data);
+}
+
+void letter_style_hash(struct buf *out, const struct content *content)
+{
+    cJSON *nothing = cJSON_CreateObject();
+    const char *from, *to = NULL;
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    struct buf page;
+
+    buf_init(&page, BUF_UNLIMITED);
+    template_render(content_template(content, "letter"), &page, content->catalogue[LANG_EN],
+                    nothing);
+    from = strstr(page.data, "<style>");
+    if (from)
+        to = strstr(from += strlen("<style>"), "</style>");
+    if (to) {
+        crypto_hash_sha256(hash, (const uint8_t *)from, (size_t)(to - from));
+        buf_adds(out, "sha256-");
+        buf_base64(out, hash, sizeof hash);
+    }
+    cJSON_Delete(nothing);
+    buf_release(&page);
 }
 
 /* ---- README ---- */

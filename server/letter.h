@@ -41,6 +41,9 @@ struct letter_to {
  * Fills at most `cap` and returns how many there are. */
 size_t letter_list(const struct letter_source *s, struct letter_to *letters, size_t cap);
 
+/* The hash of a letter's style sheet, "sha256-…": for whoever shows it under a policy. */
+void letter_style_hash(struct buf *out, const struct content *content);
+
 void letter_write(struct buf *out, const struct letter_source *s, const struct letter_to *to);
 
 /* The figures as a page, in English. */

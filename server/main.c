@@ -52,6 +52,9 @@ static const char help_text[] =
     "                                            organisers' key (- : stdout)\n"
     "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
     "  petition check                          configuration, keys, database, last backup, room\n"
+    "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
+    "  petition import FILE.csv                rows of paper sheets: "
+    "name,contact,country,visibility\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -454,6 +457,29 @@ static int run_restore(const struct config *config, const struct command_line *l
     return result == 0 ? 0 : 1;
 }
 
+/* What the file holds goes to whoever has the database, behind the request. */
+static int run_import(const struct config *config, const struct command_line *line)
+{
+    struct control_request request = {.count = 2, .input = ""};
+    struct output out = {.fd = STDOUT_FILENO};
+    struct control_sink sink = {output_write, &out};
+    const char *path = line->words[1], *slash = strrchr(path, '/');
+    struct buf file;
+    int status;
+
+    buf_init(&file, CONTROL_FILE_MAX);
+    if (buf_read_file(&file, path) != 0)
+        log_fatal(1, "%s: %s", path,
+                  errno == EFBIG ? "larger than 64 MiB: split it" : strerror(errno));
+    request.args[0] = line->words[0];
+    request.args[1] = slash ? slash + 1 : path;
+    request.file = file.data;
+    request.file_len = file.len;
+    status = commands_run(config, &request, &sink);
+    buf_wipe(&file);
+    return status;
+}
+
 static int run_open(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
@@ -524,6 +550,7 @@ static const struct command {
     {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
     {"backup", 2, true, run_backup},       {"restore", 2, true, run_restore},
     {"check", 1, true, run_check},         {"healthcheck", 1, true, run_healthcheck},
+    {"void", 3, true, run_plain},          {"import", 2, true, run_import},
     {"version", 1, false, run_version},    {"help", 1, false, run_help},
 };
 

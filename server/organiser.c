@@ -6,21 +6,13 @@
 #include "organiser.h"
 
 #include "input.h"
+#include "password.h"
+#include "session.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <string.h>
 #include <time.h>
-
-#define ARGON2_MEMORY_BYTES (64u * 1024 * 1024)
-#define ARGON2_PASSES       3
-
-/* Whoever runs commands on the server, in the audit trail. No organiser can have this name. */
-static const char operator_name[] = "operator";
-
-/* 64 MiB at a time is enough. */
-static pthread_mutex_t one_hash = PTHREAD_MUTEX_INITIALIZER;
 
 struct account_job {
     struct job job;
@@ -34,7 +26,7 @@ struct account_job {
 
 static int audit(struct db *db, const char *act, const char *detail)
 {
-    struct audit_act a = {time(NULL), operator_name, act, detail};
+    struct audit_act a = {time(NULL), OPERATOR_NAME, act, detail};
 
     return db_audit(db, &a);
 }
@@ -56,36 +48,17 @@ static int run(struct writer *writer, struct account_job *j, const char *refusal
 
 /* ---- passwords */
 
-static bool is_name(const char *name)
+bool organiser_is_name(const char *name)
 {
     size_t len = strlen(name);
 
     if (len == 0 || len > ORGANISER_NAME_MAX || !input_is_utf8(name, len) ||
-        strcmp(name, operator_name) == 0)
+        strcmp(name, OPERATOR_NAME) == 0)
         return false;
     for (; *name; name++)
         if ((unsigned char)*name <= ' ' || *name == 0x7f)
             return false;
     return true;
-}
-
-static int hash_password(char hash[crypto_pwhash_STRBYTES], const char *password, struct buf *err)
-{
-    size_t len = strlen(password);
-    int result = -1;
-
-    if (!input_is_utf8(password, len) || input_code_points(password) < PASSWORD_MIN ||
-        input_code_points(password) > PASSWORD_MAX) {
-        buf_printf(err, "the password must have %d to %d characters", PASSWORD_MIN, PASSWORD_MAX);
-        return -1;
-    }
-    pthread_mutex_lock(&one_hash);
-    result = crypto_pwhash_str_alg(hash, password, len, ARGON2_PASSES, ARGON2_MEMORY_BYTES,
-                                   crypto_pwhash_ALG_ARGON2ID13);
-    pthread_mutex_unlock(&one_hash);
-    if (result != 0)
-        buf_adds(err, "not enough memory to hash the password (64 MiB)");
-    return result;
 }
 
 static int apply_add(struct job *job, struct db *db)
@@ -113,25 +86,25 @@ static int apply_passwd(struct job *job, struct db *db)
 
 int organiser_add(struct writer *writer, const char *name, const char *password, struct buf *err)
 {
-    char hash[crypto_pwhash_STRBYTES];
+    char hash[PASSWORD_HASH_MAX];
     struct account_job j = {.job = {.apply = apply_add}, .name = name, .password_hash = hash};
 
-    if (!is_name(name)) {
+    if (!organiser_is_name(name)) {
         buf_printf(err, "an organiser's name has 1 to %d characters, no spaces, and is not \"%s\"",
-                   ORGANISER_NAME_MAX, operator_name);
+                   ORGANISER_NAME_MAX, OPERATOR_NAME);
         return -1;
     }
-    if (hash_password(hash, password, err) != 0)
+    if (password_hash(hash, password, err) != 0)
         return -1;
     return run(writer, &j, "there is an organiser of that name already", err);
 }
 
 int organiser_passwd(struct writer *writer, const char *name, const char *password, struct buf *err)
 {
-    char hash[crypto_pwhash_STRBYTES];
+    char hash[PASSWORD_HASH_MAX];
     struct account_job j = {.job = {.apply = apply_passwd}, .name = name, .password_hash = hash};
 
-    if (hash_password(hash, password, err) != 0)
+    if (password_hash(hash, password, err) != 0)
         return -1;
     return run(writer, &j, "there is no organiser of that name", err);
 }
@@ -151,17 +124,14 @@ static int apply_token(struct job *job, struct db *db)
     return result == DB_NO_ROW ? DB_OK : result;
 }
 
-int organiser_token(struct writer *writer, const char *name, char token[TOKEN_TEXT_MAX],
+int organiser_token(struct writer *writer, const char *name, char token[SESSION_TOKEN_TEXT],
                     struct buf *err)
 {
-    uint8_t random[32], hash[HASH_LEN];
+    uint8_t hash[HASH_LEN];
     struct account_job j = {.job = {.apply = apply_token}, .name = name, .token_hash = hash};
 
-    randombytes_buf(random, sizeof random);
-    sodium_bin2base64(token, TOKEN_TEXT_MAX, random, sizeof random,
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    crypto_generichash(hash, sizeof hash, (const uint8_t *)token, strlen(token), NULL, 0);
-    sodium_memzero(random, sizeof random);
+    session_new_token(token);
+    session_hash(hash, token);
     return run(writer, &j, "there is no organiser of that name", err);
 }
 
@@ -171,7 +141,7 @@ static int apply_delivery(struct job *job, struct db *db)
 {
     struct account_job *j = (struct account_job *)job;
     char detail[32];
-    int result = db_delivery_add(db, operator_name, time(NULL), &j->id);
+    int result = db_delivery_add(db, OPERATOR_NAME, time(NULL), &j->id);
 
     snprintf(detail, sizeof detail, "%" PRId64, j->id);
     return result == DB_OK ? audit(db, "delivery.start", detail) : result;

@@ -260,7 +260,7 @@ bool paper_next(struct paper_sheet *s, struct paper_row *row)
         result = csv_next(&s->csv);
     while (result == CSV_ROW && is_empty(&s->csv));
     s->fault = fault_of(result);
-    if (result == CSV_ROW && s->totals.rows == PAPER_ROWS_MAX)
+    if (result == CSV_ROW && s->totals.rows == s->rules.rows_max)
         s->fault = PAPER_MANY_ROWS;
     if (result == CSV_END && s->totals.rows == 0)
         s->fault = PAPER_EMPTY;

@@ -21,7 +21,8 @@ struct paper_rules {
     const struct content *content;
     const struct identity *identity;
     const struct submitter *submitter;
-    enum lang lang; /* of whoever brings the rows in */
+    enum lang lang;  /* of whoever brings the rows in */
+    size_t rows_max; /* at most PAPER_ROWS_MAX */
 };
 
 /* What is wrong with the whole file: nothing of it is taken. */

@@ -8,7 +8,9 @@
 #include "serve.h"
 
 #include "commands.h"
+#include "desk.h"
 #include "health.h"
+#include "letter.h"
 #include "listener.h"
 #include "monitor.h"
 #include "organiser.h"
@@ -34,6 +36,9 @@ struct server {
     struct watchdog *watchdog; /* NULL: not asked for */
     struct withdrawing_config withdrawing;
     struct organiser_api api;
+    struct act_context by_token, by_session;
+    struct desk desk;
+    struct gate *gate;
     struct buf style_src;
     int inherited; /* a descriptor to listen on instead of the setting; 0: none */
     bool started;  /* the port is open */
@@ -41,7 +46,7 @@ struct server {
 
 /* ---- routes */
 
-#define ROUTES_MAX 16
+#define ROUTES_MAX (16 + DESK_ROUTES_MAX)
 
 static size_t fill_routes(struct server *s, struct http_route *routes)
 {
@@ -56,17 +61,18 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/signatures", sign_api, signing},
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
-        {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->api},
+        {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->by_token},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/bundles/{n}.zip", organiser_get_bundle,
-         &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/counts.csv", organiser_get_counts, &s->api},
-        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/sealed.jsonl", organiser_get_sealed, &s->api},
+         &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/counts.csv", organiser_get_counts, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/export/sealed.jsonl", organiser_get_sealed,
+         &s->by_token},
     };
     size_t count = sizeof table / sizeof *table;
 
     memcpy(routes, table, sizeof table);
-    return count;
+    return count + desk_routes(routes + count, &s->by_session);
 }
 
 static void render(void *ctx, const struct publication *p)
@@ -97,11 +103,15 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .trusted = &config->trusted,
                                .threads = config->threads,
                                .routes = routes,
+                               .session_cookie = SESSION_COOKIE,
+                               .session_cookie_len = SESSION_TOKEN_TEXT - 1,
                                .error_page = error_page,
                                .error_ctx = s};
 
     buf_addc(&s->style_src, '\'');
     view_style_hash(&s->style_src, &s->service.view);
+    buf_adds(&s->style_src, "' '");
+    letter_style_hash(&s->style_src, s->service.content);
     buf_addc(&s->style_src, '\'');
     http.style_src = s->style_src.data;
     http.route_count = fill_routes(s, routes);
@@ -152,19 +162,45 @@ static int start_engines(struct server *s, struct buf *err)
     signing_attach(s->service.signing, s->service.writer, s->publisher);
     service_start_deliveries(&s->service, s->publisher);
     s->withdrawing = (struct withdrawing_config){&s->service.view, s->service.writer};
-    s->api =
-        (struct organiser_api){s->service.writer, s->service.delivery, &s->service.delivery_config};
+    s->api = (struct organiser_api){s->service.delivery, &s->service.delivery_config};
+    s->by_token = (struct act_context){.by = ACT_BY_TOKEN,
+                                       .writer = s->service.writer,
+                                       .refuse = organiser_refuse,
+                                       .user = &s->api};
+    s->desk = (struct desk){&s->service.view,   config,
+                            &s->service.hours,  s->service.delivery,
+                            s->service.batches, &s->service.delivery_config};
+    s->gate = gate_open();
+    s->by_session = (struct act_context){.by = ACT_BY_SESSION,
+                                         .writer = s->service.writer,
+                                         .gate = s->gate,
+                                         .refuse = desk_refuse,
+                                         .user = &s->desk};
     s->commands.service = &s->service;
+    s->commands.gate = s->gate;
     s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
     return s->control ? 0 : -1;
 }
 
 /* Tells it to whoever started us, and to whoever reads the log. */
+static bool is_loopback(const char *host)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost", "[::1]"};
+
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        if (strncmp(host, hosts[i], strlen(hosts[i])) == 0 && strchr(":/", host[strlen(hosts[i])]))
+            return true;
+    return false;
+}
+
 static void announce(struct server *s)
 {
     const struct config *config = s->service.config;
     bool local = strncmp(config->listen, "unix:", 5) == 0;
 
+    if (strncmp(config->base_url, "http://", 7) == 0 && !is_loopback(config->base_url + 7))
+        log_warn("base_url is http: browsers keep the desk's cookie only over https, so nobody can "
+                 "log in at /admin there");
     if (s->metrics)
         log_info("metrics on %s", config->metrics_listen);
     if (s->inherited)
@@ -187,6 +223,8 @@ static int start(struct server *s, struct buf *err)
 
 static void stop(struct server *s)
 {
+    if (s->service.batches)
+        batches_stop(s->service.batches);
     if (s->started)
         http_drain(s->http);
     watchdog_close(s->watchdog);
@@ -195,6 +233,8 @@ static void stop(struct server *s)
     atomic_store(&s->commands.stopping, true);
     if (s->control)
         control_close(s->control);
+    if (s->gate)
+        gate_close(s->gate);
     if (s->publisher)
         publisher_close(s->publisher);
     if (s->http)

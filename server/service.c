@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int complain(struct buf *err, const char *path, const char *why)
@@ -183,8 +184,10 @@ static void start_signing(struct service *s, const struct db *db, const uint8_t 
     struct signing_config config = {.view = &s->view,
                                     .identity = s->identity,
                                     .runkey = s->runkey,
-                                    .accept_unconfirmed = s->config->accept_unconfirmed};
+                                    .accept_unconfirmed = s->config->accept_unconfirmed,
+                                    .hours = &s->hours};
 
+    hours_init(&s->hours, time(NULL));
     memcpy(submit.genesis, genesis, HASH_LEN);
     memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     config.submitter = s->submitter = submitter_new(&submit);
@@ -199,6 +202,9 @@ static void start_writer(struct service *s, struct db *db)
     if (s->signing)
         hooks = signing_hooks(s->signing);
     s->writer = writer_open(db, s->config->queue_limit, &hooks);
+    if (s->signing)
+        s->batches =
+            batches_new(&(struct batches_config){s->writer, s->content, s->identity, s->submitter});
 }
 
 static int lock(struct service *s, struct buf *err)
@@ -264,6 +270,8 @@ void service_close(struct service *s)
         delivery_close(s->delivery);
     if (s->writer)
         writer_close(s->writer);
+    if (s->batches)
+        batches_free(s->batches);
     if (s->signing)
         signing_free(s->signing);
     if (s->submitter)

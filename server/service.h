@@ -9,6 +9,7 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include "batch.h"
 #include "config.h"
 #include "delivery.h"
 #include "sign.h"
@@ -27,12 +28,15 @@ struct service {
     struct view view;
     struct submitter *submitter;
     struct signing *signing;
+    struct hours hours;
     struct writer *writer;
+    struct batches *batches; /* NULL for a command that needs no pepper */
     struct delivery_config delivery_config;
     struct delivery *delivery; /* once started */
 };
 
-/* Serving needs the pepper and brings the log's texts up to date; a command does neither. */
+/* Serving needs the pepper and brings the log's texts up to date; a command does neither, unless it
+ * makes submissions: then it opens the service as for serving. */
 enum service_use { SERVICE_SERVE, SERVICE_COMMAND };
 
 /* 0; or -1 with a line in err, and nothing left open. SERVICE_LOCKED: another process has it. */

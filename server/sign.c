@@ -36,6 +36,7 @@ struct submitting {
     struct form form;
     struct draft draft;
     uint8_t recent_key[RECENT_KEY_LEN];
+    bool stored; /* as a new one */
 };
 
 struct signing *signing_new(const struct signing_config *config)
@@ -134,6 +135,7 @@ static int apply(struct job *job, struct db *db)
     if (result == DB_OK) {
         recent_add(signing->recent, s->recent_key, s->draft.index);
         signing->added++;
+        s->stored = true;
     }
     return result;
 }
@@ -142,6 +144,8 @@ static void done(struct job *job)
 {
     struct submitting *s = (struct submitting *)job;
 
+    if (s->job.result == JOB_COMMITTED && s->stored)
+        hours_add(s->signing->config.hours, time(NULL));
     http_wake(s->request);
 }
 

@@ -7,6 +7,7 @@
 #ifndef SIGN_H
 #define SIGN_H
 
+#include "hours.h"
 #include "http.h"
 #include "publisher.h"
 #include "runkey.h"
@@ -20,6 +21,7 @@ struct signing_config {
     const struct runkey *runkey;
     struct submitter *submitter;
     bool accept_unconfirmed;
+    struct hours *hours; /* counts what is new */
 };
 
 struct signing *signing_new(const struct signing_config *config);

@@ -109,7 +109,8 @@ int submission_apply(struct submitter *s, struct draft *d, struct db *db)
                              .day = d->day,
                              .name = is_private ? NULL : form->name.data,
                              .opening = is_private ? NULL : d->opening,
-                             .sealed = sealed};
+                             .sealed = sealed,
+                             .batch = d->batch};
     int result;
 
     seal_add(s->seals, sealed, &row.sealed_len, &d->record);

@@ -32,8 +32,9 @@ export async function visit(browser, service, { script = true, lang = 'en', view
     const page = await context.newPage();
     const complaints = [];
     page.on('console', (message) => {
-        // Chromium itself logs that a document came with a status of 4xx; that is the point of some.
-        if (!/Failed to load resource: the server responded with a status of 4\d\d/.test(message.text()))
+        // Chromium itself logs that a document came with a status of 4xx, and that a log-out cleared
+        // what it had kept; that is the point of some.
+        if (!/Failed to load resource: the server responded with a status of 4\d\d|^Clear-Site-Data header/.test(message.text()))
             complaints.push(`console: ${message.text()}`);
     });
     page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));

@@ -49,13 +49,110 @@ static void a_foreign_application_id_is_refused(void **state)
     reopen();
 }
 
-static void another_schema_version_is_refused_newer_or_older(void **state)
+static void a_newer_schema_is_refused_and_one_that_never_was(void **state)
 {
     (void)state;
-    assert_int_equal(try_sql("PRAGMA user_version = 2"), SQLITE_OK);
-    assert_refused(path, "has schema version 2; this program knows 1");
+    assert_int_equal(try_sql("PRAGMA user_version = 3"), SQLITE_OK);
+    assert_refused(path, "has schema version 3; this program knows 2");
     assert_int_equal(try_sql("PRAGMA user_version = 0"), SQLITE_OK);
-    assert_refused(path, "has schema version 0; this program knows 1");
+    assert_refused(path, "has schema version 0; this program knows 2");
+}
+
+/* A file as version 1 of the program made it, with something in it. */
+static void make_version_1(const char *file)
+{
+    static const char *const rows[] = {
+        "INSERT INTO log_entry VALUES(0, CAST('open' AS BLOB)), (1, CAST('sign' AS BLOB))",
+        "INSERT INTO totals VALUES(1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
+        "INSERT INTO submission VALUES(1, zeroblob(32), 2, 0, 'KH', 17462, NULL, NULL, NULL)",
+        "INSERT INTO organiser VALUES('sophal', '$argon2id$', 17462)",
+        "INSERT INTO token VALUES(zeroblob(32), 'sophal', 17462)",
+        "INSERT INTO delivery VALUES(1, 'sophal', 'queued', 5, NULL, NULL, NULL, NULL)",
+    };
+    struct buf schema;
+    sqlite3 *old;
+
+    read_whole(&schema, "tests/unit/schema-1.sql");
+    assert_true(schema.len > 0);
+    assert_int_equal(sqlite3_open(file, &old), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(old, schema.data, NULL, NULL, NULL), SQLITE_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(sqlite3_exec(old, rows[i], NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(old), SQLITE_OK);
+    buf_release(&schema);
+}
+
+/* Tables and columns with all that is declared of them, as text. */
+static void describe(struct buf *out, const char *file)
+{
+    static const char sql[] =
+        "SELECT m.name || ' ' || c.name || ' ' || c.type || ' ' || c.\"notnull\" || ' ' ||"
+        " ifnull(c.dflt_value, '-') || ' ' || c.pk FROM sqlite_schema AS m,"
+        " pragma_table_info(m.name) AS c ORDER BY 1";
+    sqlite3_stmt *s = NULL;
+    sqlite3 *handle;
+
+    buf_init(out, BUF_UNLIMITED);
+    assert_int_equal(sqlite3_open(file, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(handle, sql, -1, &s, NULL), SQLITE_OK);
+    while (sqlite3_step(s) == SQLITE_ROW)
+        buf_printf(out, "%s\n", (const char *)sqlite3_column_text(s, 0));
+    sqlite3_finalize(s);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
+static void a_writer_brings_version_1_up_to_date_with_its_data(void **state)
+{
+    struct buf err, fresh, migrated;
+    struct organiser_row who;
+    bool live = false;
+    char old[64];
+
+    (void)state;
+    snprintf(old, sizeof old, "%s/old.db", folder);
+    make_version_1(old);
+    buf_init(&err, BUF_UNLIMITED);
+    assert_null(db_open(old, DB_READER, &err));
+    assert_non_null(strstr(err.data, "has schema version 1"));
+    buf_release(&err);
+    for (int open = 0; open < 2; open++) {
+        struct db *again = open_database(old, DB_WRITER);
+
+        assert_int_equal(db_log_size(again), 2);
+        assert_int_equal(db_submission_live(again, 1, &live), DB_OK);
+        assert_true(live);
+        assert_int_equal(db_organiser_get(again, "sophal", &who), DB_OK);
+        assert_int_equal(who.role, ROLE_OWNER);
+        assert_false(who.has_totp);
+        db_close(again);
+    }
+    describe(&fresh, path);
+    describe(&migrated, old);
+    assert_string_equal(migrated.data, fresh.data);
+    buf_release(&fresh);
+    buf_release(&migrated);
+}
+
+static void a_migration_that_fails_leaves_the_old_version(void **state)
+{
+    struct buf err;
+    sqlite3 *handle;
+    char old[64];
+
+    (void)state;
+    snprintf(old, sizeof old, "%s/old.db", folder);
+    make_version_1(old);
+    assert_int_equal(sqlite3_open(old, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, "CREATE TABLE handover(x)", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+    buf_init(&err, BUF_UNLIMITED);
+    assert_null(db_open(old, DB_WRITER, &err));
+    assert_one_line(&err);
+    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 2"));
+    buf_clear(&err);
+    describe(&err, old);
+    assert_null(strstr(err.data, "paper_batch"));
+    buf_release(&err);
 }
 
 static void a_file_that_is_no_database_is_refused(void **state)
@@ -121,13 +218,13 @@ static void the_file_is_for_its_owner_only(void **state)
 
 #define HASH "zeroblob(32)"
 /* A row for entry 1: tag, tier, visibility, country, day, name, opening, sealed. */
-#define SUBMISSION(values) "INSERT INTO submission VALUES(1, " values ")"
+#define SUBMISSION(values) "INSERT INTO submission VALUES(1, " values ", NULL)"
 #define SIGNER(values)     "INSERT INTO signer VALUES(" values ")"
 #define TALLY(values)      "INSERT INTO tally VALUES(" values ")"
 #define TOTALS(values)     "UPDATE totals SET " values
-#define ORGANISER(values)  "INSERT INTO organiser VALUES(" values ")"
+#define ORGANISER(values)  "INSERT INTO organiser VALUES(" values ", 2, NULL, 0)"
 #define TOKEN(values)      "INSERT INTO token VALUES(" values ")"
-#define DELIVERY(values)   "INSERT INTO delivery VALUES(" values ")"
+#define DELIVERY(values)   "INSERT INTO delivery VALUES(" values ", NULL)"
 #define BUNDLE(values)     "INSERT INTO bundle VALUES(" values ")"
 #define AUDIT(values)      "INSERT INTO audit VALUES(" values ")"
 
@@ -165,7 +262,7 @@ static const struct {
     {SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, NULL"),
      SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, x'00'")},
     {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00'"),
-     "INSERT INTO submission VALUES(2, " HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00')"},
+     "INSERT INTO submission VALUES(2, " HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00', NULL)"},
     {SIGNER(HASH ", 1, 1"), SIGNER("zeroblob(33), 1, 1")},
     {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 0, 0")},
     {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 1, 2")},
@@ -368,7 +465,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(a_missing_file_is_refused_and_not_made),
         CLAIM(a_foreign_application_id_is_refused),
-        CLAIM(another_schema_version_is_refused_newer_or_older),
+        CLAIM(a_newer_schema_is_refused_and_one_that_never_was),
+        CLAIM(a_writer_brings_version_1_up_to_date_with_its_data),
+        CLAIM(a_migration_that_fails_leaves_the_old_version),
         CLAIM(a_file_that_is_no_database_is_refused),
         CLAIM(a_database_is_never_made_over_a_file),
         CLAIM(a_database_without_a_log_opens_empty),

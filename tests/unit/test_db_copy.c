@@ -356,12 +356,12 @@ static void the_last_act_of_a_kind_is_found(void **state)
     int64_t at_s = 0;
 
     (void)state;
-    assert_int_equal(db_audit_latest(db, "backup", &at_s), DB_NO_ROW);
+    assert_int_equal(db_audit_newest(db, "backup", &at_s), DB_NO_ROW);
     begin();
     for (int i = 0; i < 3; i++)
         assert_int_equal(db_audit(db, &acts[i]), DB_OK);
     commit();
-    assert_int_equal(db_audit_latest(db, "backup", &at_s), DB_OK);
+    assert_int_equal(db_audit_newest(db, "backup", &at_s), DB_OK);
     assert_int_equal(at_s, 200);
 }
 

@@ -27,7 +27,7 @@ static int set_up_paper(void **state)
     seal_key_pair(config.seal_key, secret);
     config.identity = identity;
     submitter = submitter_new(&config);
-    rules = (struct paper_rules){view.content, identity, submitter, LANG_KM};
+    rules = (struct paper_rules){view.content, identity, submitter, LANG_KM, PAPER_ROWS_MAX};
     return identity ? 0 : -1;
 }
 

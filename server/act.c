@@ -1,0 +1,241 @@
+/*
+ * act: what an organiser does over HTTP (see act.h).
+ *
+ * An act that needs the password goes through the gate's thread first. That thread may wait: it
+ * runs the job once to learn whose session it is, checks the password, and runs the job again to do
+ * the act. All others go straight to the writer's queue.
+ */
+#include "act.h"
+
+#include "content.h"
+
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- writer's thread */
+
+static int find_session(struct act *act, struct db *db, struct session_row *session)
+{
+    int64_t now_s = time(NULL);
+    int result = db_session_get(db, act->hash, session);
+
+    if (result != DB_OK)
+        return result;
+    if (!session_alive(session, now_s)) {
+        result = db_session_end(db, act->hash);
+        return result == DB_OK ? DB_NO_ROW : result;
+    }
+    if (session_seen_due(session, now_s))
+        result = db_session_seen(db, act->hash, now_s);
+    if (result == DB_OK && act->lang >= 0 && act->lang != session->lang)
+        result = db_session_lang(db, act->hash, act->lang);
+    if (act->lang < 0)
+        act->lang = session->lang;
+    return result;
+}
+
+/* Whose act it is: fills act->who; DB_NO_ROW: nobody's. */
+static int identify(struct act *act, struct db *db)
+{
+    struct session_row session;
+    struct buf name;
+    int result;
+
+    if (act->context->by == ACT_BY_SESSION) {
+        result = find_session(act, db, &session);
+        return result == DB_OK ? db_organiser_get(db, session.organiser, &act->who) : result;
+    }
+    buf_init(&name, BUF_UNLIMITED);
+    result = db_token_find(db, act->hash, &name);
+    if (result == DB_OK)
+        result = db_organiser_get(db, name.data, &act->who);
+    buf_release(&name);
+    return result;
+}
+
+static int write_audit(struct act *act, struct db *db)
+{
+    struct audit_act a = {time(NULL), act->who.name, act->kind->audit, act->detail.data};
+
+    return db_audit(db, &a);
+}
+
+static int apply(struct job *job, struct db *db)
+{
+    struct act *act = (struct act *)job;
+    int result = identify(act, db);
+
+    act->status = 200;
+    if (result < 0)
+        return result;
+    if (result == DB_NO_ROW)
+        act->status = 401;
+    else if (act->who.role < act->kind->role)
+        act->status = 403;
+    if (act->status != 200 || (act->kind->password && !act->proven))
+        return DB_OK;
+    buf_clear(&act->detail);
+    result = act->kind->apply ? act->kind->apply(act, db) : DB_OK;
+    if (result == DB_OK && act->status == 200 && act->kind->audit)
+        result = write_audit(act, db);
+    return result;
+}
+
+static void done(struct job *job)
+{
+    struct act *act = (struct act *)job;
+
+    http_wake(act->request);
+}
+
+/* ---- the gate's thread */
+
+static void run_behind_gate(struct gate_task *task)
+{
+    struct act *act = (struct act *)((char *)task - offsetof(struct act, task));
+
+    act->job.done = NULL;
+    act->job.result = writer_run(act->context->writer, &act->job);
+    if (act->job.result == JOB_COMMITTED && act->status == 200) {
+        enum gate_verdict verdict =
+            gate_check(act->context->gate, &act->who, act_field(act, "password"), &act->wait_s);
+
+        act->proven = verdict == GATE_OPEN;
+        if (act->proven && act->kind->work)
+            act->kind->work(act);
+        if (act->proven && act->status == 200)
+            act->job.result = writer_run(act->context->writer, &act->job);
+        else if (!act->proven)
+            act->status = verdict == GATE_WAIT ? 429 : 422;
+        if (verdict == GATE_WRONG)
+            act->why = "desk.error.password";
+        if (act->proven && act->status == 200)
+            gate_forget(act->context->gate, act->who.name);
+    }
+    http_wake(act->request);
+}
+
+/* ---- request thread */
+
+/* The language that the address asks for, or -1. */
+static int chosen_lang(const struct http_request *rq)
+{
+    const char *lang = http_query(rq, "lang");
+
+    return lang ? lang_of(lang) : -1;
+}
+
+static void refuse(struct act *act, int status)
+{
+    act->status = status;
+    if (act->kind->refuse && status != 401 && status != 403)
+        act->kind->refuse(act);
+    else
+        act->context->refuse(act);
+}
+
+static void on_written(struct http_request *rq, void *ctx)
+{
+    struct act *act = ctx;
+
+    (void)rq;
+    if (act->job.result != JOB_COMMITTED)
+        refuse(act, 503);
+    else if (act->status != 200)
+        refuse(act, act->status);
+    else
+        act->kind->answer(act);
+}
+
+static void release_act(void *data)
+{
+    struct act *act = data;
+
+    if (act->kind->release)
+        act->kind->release(act);
+    input_release(&act->form);
+    buf_release(&act->detail);
+    sodium_memzero(&act->who, sizeof act->who);
+    free(act);
+}
+
+/* What says who it is, or NULL. */
+static const char *credential(const struct act *act)
+{
+    const char *given = act->context->by == ACT_BY_TOKEN
+                            ? http_bearer(act->request)
+                            : http_cookie(act->request, SESSION_COOKIE);
+
+    return given && *given ? given : NULL;
+}
+
+/* The status to refuse with before the database is asked, or 200. */
+static int check(struct act *act, const char *given)
+{
+    size_t len;
+    const char *body = http_body(act->request, &len);
+
+    if (!given)
+        return 401;
+    session_hash(act->hash, given);
+    if (act->context->by == ACT_BY_TOKEN || !http_is_post(act->request))
+        return 200;
+    if (input_parse_form(&act->form, body, len) != INPUT_OK)
+        return 400;
+    return session_is_form_token(act_field(act, "form"), given) ? 200 : 403;
+}
+
+/* Hands the parked act over; false if there is no place for it. */
+static bool reserve(const struct act *act)
+{
+    return act->kind->password ? gate_reserve(act->context->gate)
+                               : writer_reserve(act->context->writer);
+}
+
+void act_start(struct http_request *rq, const struct act_context *context,
+               const struct act_kind *kind)
+{
+    struct act *act = xcalloc(1, kind->size);
+
+    act->job = (struct job){.apply = apply, .done = done};
+    act->task = (struct gate_task){.run = run_behind_gate};
+    act->kind = kind;
+    act->context = context;
+    act->request = rq;
+    act->lang = context->by == ACT_BY_SESSION ? chosen_lang(rq) : -1;
+    buf_init(&act->detail, BUF_UNLIMITED);
+    http_attach(rq, act, release_act);
+    act->status = check(act, credential(act));
+    if (act->status == 200 && kind->begin)
+        kind->begin(act);
+    if (act->status == 200 && !reserve(act))
+        act->status = 503;
+    if (act->status != 200) {
+        refuse(act, act->status);
+        return;
+    }
+    http_park(rq, on_written, act);
+    if (kind->password)
+        gate_submit(context->gate, &act->task);
+    else
+        writer_submit(context->writer, &act->job);
+}
+
+const char *act_field(const struct act *act, const char *name)
+{
+    bool again;
+    const struct input_member *member = input_find(&act->form, name, &again);
+
+    return member && !again && member->type == INPUT_STRING ? member->string : "";
+}
+
+void act_form_token(const struct act *act, char form[SESSION_TOKEN_TEXT])
+{
+    session_form_token(form, credential(act));
+}
+
+int64_t act_number(const struct act *act, size_t i)
+{
+    return strtoll(http_param(act->request, i), NULL, 10);
+}

@@ -1,0 +1,76 @@
+/*
+ * desk_audit: who did what, newest first, and whether the chain of hashes holds (see desk.h).
+ *
+ * Every look reads and checks the whole trail: it grows by what people do, not by signatures.
+ */
+#include "desk.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE_ROWS 50
+
+struct reading {
+    const struct act *act;
+    int64_t before; /* rows with a smaller id are shown */
+    cJSON *rows;
+    int64_t last, sound_to;
+};
+
+/* The last PAGE_ROWS rows before `before` stay in the list, the newest first. */
+static int add_row(void *ctx, int64_t id, const struct audit_act *act, bool sound)
+{
+    struct reading *r = ctx;
+    cJSON *row;
+    char key[80];
+    const char *text;
+
+    r->last = id;
+    if (sound)
+        r->sound_to = id;
+    if (id >= r->before)
+        return 0;
+    row = cJSON_CreateObject();
+    snprintf(key, sizeof key, "desk.act.%.60s", act->act);
+    text = desk_say(r->act, key);
+    desk_format(row, "id", "%" PRId64, id);
+    desk_time(row, "at", act->at_s);
+    desk_text(row, "by", act->who);
+    desk_text(row, "did", strcmp(text, key) == 0 ? act->act : text);
+    desk_text(row, "detail", act->detail);
+    cJSON_InsertItemInArray(r->rows, 0, row);
+    cJSON_DeleteItemFromArray(r->rows, PAGE_ROWS);
+    return 0;
+}
+
+static void answer_audit(struct act *act)
+{
+    const char *before = http_query(act->request, "before");
+    struct reading r = {.act = act, .before = before ? strtoll(before, NULL, 10) : INT64_MAX};
+    struct db *db = desk_read(act);
+    cJSON *page;
+    const cJSON *oldest;
+    int result;
+
+    if (!db)
+        return;
+    page = desk_page_new(act, "audit");
+    r.rows = desk_array(page, "rows");
+    result = db_audit_read(db, add_row, &r);
+    desk_read_end(db);
+    oldest = cJSON_GetArrayItem(r.rows, cJSON_GetArraySize(r.rows) - 1);
+    desk_format(page, "last", "%" PRId64, r.last);
+    desk_format(page, "sound_to", "%" PRId64, r.sound_to);
+    desk_flag(page, "broken", r.sound_to != r.last);
+    if (oldest && strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(oldest, "id")), "1") != 0)
+        desk_text(page, "older", cJSON_GetStringValue(cJSON_GetObjectItem(oldest, "id")));
+    if (result == DB_OK) {
+        desk_page_send(act, page, "audit", 200);
+        return;
+    }
+    cJSON_Delete(page);
+    http_fail(act->request, 503);
+}
+
+DESK_HANDLER(desk_get_audit, .role = ROLE_READER, .answer = answer_audit)

@@ -1,0 +1,156 @@
+/*
+ * gate: the queue and the thread of passwords (see gate.h).
+ *
+ * The lock guards the queue and the delays; no password is looked at under it.
+ */
+#include "gate.h"
+
+#include "delays.h"
+#include "log.h"
+#include "password.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <string.h>
+#include <time.h>
+
+struct gate {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct gate_task *first, **last;
+    int taken; /* places: reserved, queued or in work */
+    bool closing;
+    struct delays delays;
+    char nobody[PASSWORD_HASH_MAX]; /* the gate's thread only: what no password fits */
+};
+
+static int64_t monotonic_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+/* The next task; NULL when the gate closes. */
+static struct gate_task *take(struct gate *g)
+{
+    struct gate_task *task;
+
+    pthread_mutex_lock(&g->lock);
+    while (!g->first && !g->closing)
+        pthread_cond_wait(&g->changed, &g->lock);
+    task = g->first;
+    if (task)
+        g->first = task->next;
+    if (!g->first)
+        g->last = &g->first;
+    pthread_mutex_unlock(&g->lock);
+    return task;
+}
+
+static void make_nobody(struct gate *g)
+{
+    char random[2 * 16 + 1];
+    uint8_t bytes[16];
+    struct buf err;
+
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
+    buf_init(&err, BUF_UNLIMITED);
+    if (password_hash(g->nobody, random, &err) != 0)
+        log_warn("log-in: %s", err.data);
+    buf_release(&err);
+}
+
+static void *run(void *ctx)
+{
+    struct gate *g = ctx;
+    struct gate_task *task;
+
+    make_nobody(g);
+    while ((task = take(g))) {
+        task->run(task);
+        pthread_mutex_lock(&g->lock);
+        g->taken--;
+        pthread_mutex_unlock(&g->lock);
+    }
+    return NULL;
+}
+
+struct gate *gate_open(void)
+{
+    struct gate *g = xcalloc(1, sizeof *g);
+
+    g->last = &g->first;
+    delays_init(&g->delays);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_cond_init(&g->changed, NULL);
+    if (pthread_create(&g->thread, NULL, run, g) != 0)
+        log_fatal(1, "the thread of log-ins cannot be started");
+    return g;
+}
+
+void gate_close(struct gate *g)
+{
+    pthread_mutex_lock(&g->lock);
+    g->closing = true;
+    pthread_cond_signal(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+    pthread_join(g->thread, NULL);
+    pthread_cond_destroy(&g->changed);
+    pthread_mutex_destroy(&g->lock);
+    free(g);
+}
+
+bool gate_reserve(struct gate *g)
+{
+    bool room;
+
+    pthread_mutex_lock(&g->lock);
+    room = g->taken < GATE_QUEUE_MAX && !g->closing;
+    g->taken += room;
+    pthread_mutex_unlock(&g->lock);
+    return room;
+}
+
+void gate_submit(struct gate *g, struct gate_task *task)
+{
+    task->next = NULL;
+    pthread_mutex_lock(&g->lock);
+    *g->last = task;
+    g->last = &task->next;
+    pthread_cond_signal(&g->changed);
+    pthread_mutex_unlock(&g->lock);
+}
+
+enum gate_verdict gate_check(struct gate *g, const struct organiser_row *who, const char *password,
+                             int *wait_s)
+{
+    const char *hash = *who->password ? who->password : g->nobody;
+
+    pthread_mutex_lock(&g->lock);
+    *wait_s = delays_wait(&g->delays, who->name, monotonic_s());
+    pthread_mutex_unlock(&g->lock);
+    if (*wait_s > 0)
+        return GATE_WAIT;
+    if (password_verify(hash, password) && *who->password)
+        return GATE_OPEN;
+    gate_fail(g, who->name);
+    return GATE_WRONG;
+}
+
+void gate_fail(struct gate *g, const char *name)
+{
+    pthread_mutex_lock(&g->lock);
+    delays_fail(&g->delays, name, monotonic_s());
+    pthread_mutex_unlock(&g->lock);
+}
+
+void gate_forget(struct gate *g, const char *name)
+{
+    pthread_mutex_lock(&g->lock);
+    delays_forget(&g->delays, name);
+    pthread_mutex_unlock(&g->lock);
+}

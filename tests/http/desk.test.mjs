@@ -1,0 +1,429 @@
+// The desk: who comes in, for how long, and what each role may do.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import { Desk, PASSWORD, formToken, totp } from './desk.mjs';
+import { Service, parallel, query, run, signer, sleep, until, withdrawCode } from './harness.mjs';
+
+let service;
+let owner;
+before(async () => {
+    service = await Service.create({ settings: { count_step: 1, publish_min: 1 } });
+    await service.organiser('admin', PASSWORD);
+    owner = await Desk.login(service);
+    for (const role of ['reader', 'organiser']) {
+        const answer = await owner.post('/admin/organisers', { name: role, role, new: PASSWORD, password: PASSWORD });
+        assert.equal(answer.status, 303, answer.text);
+    }
+});
+after(() => service?.close());
+
+// ---- coming in
+
+test('the cookie is of this host only, for https, unseen by scripts, and never sent from elsewhere', async () => {
+    const desk = new Desk(service);
+    const answer = await desk.tryLogin('admin', PASSWORD);
+    assert.match(answer.headers['set-cookie'][0],
+        /^__Host-petition=[A-Za-z0-9_-]{43}; Path=\/; Secure; HttpOnly; SameSite=Strict$/);
+    const page = await desk.get('/admin');
+    assert.equal(page.status, 200);
+    assert.equal(page.headers['cache-control'], 'no-store');
+    assert.equal(page.headers['x-robots-tag'], 'noindex');
+    assert.ok(!page.headers['content-security-policy'].includes('unsafe'));
+    const [row] = await query(service.dir, 'SELECT hex(hash) AS hash FROM session LIMIT 1');
+    assert.equal(row.hash.length, 64);
+});
+
+test('without a session every page leads to the log-in', async () => {
+    for (const path of ['/admin', '/admin/deliveries', '/admin/find', '/admin/audit', '/admin/organisers']) {
+        const answer = await service.get(path);
+        assert.equal(answer.status, 303, path);
+        assert.equal(answer.headers.location, '/admin/login');
+    }
+    const post = await service.form('/admin/deliveries', { form: 'x' });
+    assert.equal(post.headers.location, '/admin/login');
+});
+
+test('a wrong name, a wrong password and a wrong code get the same words, and take as long', async () => {
+    await service.organiser('slow', PASSWORD);
+    const time = async (name, password) => {
+        const desk = new Desk(service);
+        const form = formToken(await desk.get('/admin/login'));
+        const start = performance.now();
+        const answer = await desk.send('/admin/login', { form, name, password, code: '' });
+        return { ms: performance.now() - start, answer };
+    };
+    const known = await time('slow', 'not the password at all');
+    const unknown = await time('nobody-of-that-name', 'not the password at all');
+    assert.equal(known.answer.status, 422);
+    assert.equal(unknown.answer.status, 422);
+    const strip = (text) => text.replace(/name="form" value="[^"]+"/, '');
+    assert.equal(strip(known.answer.text), strip(unknown.answer.text));
+    assert.ok(unknown.ms > known.ms / 3 && known.ms > unknown.ms / 3, `${known.ms} ${unknown.ms}`);
+    assert.ok(!service.stderr.includes('nobody-of-that-name'));
+});
+
+test('after failures a name waits longer and longer, whether it exists or not; others do not', async () => {
+    for (const name of ['waiting', 'not-there']) {
+        if (name === 'waiting')
+            await service.organiser(name, PASSWORD);
+        const desk = new Desk(service);
+        assert.equal((await desk.tryLogin(name, 'wrong wrong wrong')).status, 422);
+        assert.equal((await desk.tryLogin(name, PASSWORD)).status, 429, name);
+        assert.equal((await new Desk(service).tryLogin('reader', PASSWORD)).status, 303);
+    }
+    const desk = new Desk(service);
+    await until(async () => (await desk.tryLogin('waiting', 'wrong again and again')).status === 422, 'a second try');
+    await sleep(1100);
+    assert.equal((await desk.tryLogin('waiting', PASSWORD)).status, 429);
+    await service.succeed(['organiser', 'passwd', 'waiting'], { stdin: `${PASSWORD}\n` });
+    assert.equal((await desk.tryLogin('waiting', PASSWORD)).status, 303, 'the operator ends the waiting');
+});
+
+test('a log-in needs the form of this browser: no other site can log it in', async () => {
+    const desk = new Desk(service);
+    const form = formToken(await desk.get('/admin/login'));
+    for (const fields of [{}, { form: '' }, { form: `x${form}` }])
+        assert.equal((await desk.send('/admin/login', { name: 'admin', password: PASSWORD, ...fields })).status, 403);
+    assert.equal((await service.form('/admin/login', { form, name: 'admin', password: PASSWORD })).status, 403);
+});
+
+test('more log-ins than the queue holds get 503, and later ones are let in', async () => {
+    const desks = await parallel(24, 24, async () => {
+        const desk = new Desk(service);
+        return { desk, form: formToken(await desk.get('/admin/login')) };
+    });
+    const answers = await parallel(24, 24, (i) => desks[i].desk.send('/admin/login',
+        { form: desks[i].form, name: `crowd-${i}`, password: 'wrong wrong wrong', code: '' }));
+    const statuses = answers.map((answer) => answer.status);
+    assert.ok(statuses.filter((status) => status === 503).length >= 8, statuses.join(' '));
+    assert.ok(statuses.filter((status) => status === 422).length >= 8, statuses.join(' '));
+    assert.equal((await new Desk(service).tryLogin('admin', PASSWORD)).status, 303);
+});
+
+// ---- going out
+
+test('a cookie stolen before the log-out opens nothing after it', async () => {
+    const desk = await Desk.login(service);
+    const stolen = desk.cookie;
+    assert.equal((await service.get('/admin', { cookie: stolen })).status, 200);
+    const out = await desk.post('/admin/logout');
+    assert.equal(out.headers.location, '/admin/login?said=out');
+    assert.match(out.headers['set-cookie'][0], /Max-Age=0/);
+    assert.equal((await service.get('/admin', { cookie: stolen })).status, 303);
+});
+
+test('logging out everywhere, and a new password, end all sessions of that organiser only', async () => {
+    const one = await Desk.login(service, 'reader');
+    const two = await Desk.login(service, 'reader');
+    await one.post('/admin/logout-all');
+    assert.equal((await two.get('/admin')).status, 303);
+    const three = await Desk.login(service, 'reader');
+    await service.succeed(['organiser', 'passwd', 'reader'], { stdin: `${PASSWORD}\n` });
+    assert.equal((await three.get('/admin')).status, 303);
+    const four = await Desk.login(service, 'reader');
+    const five = await Desk.login(service, 'reader');
+    const changed = await four.post('/admin/account/password',
+        { password: PASSWORD, new: `${PASSWORD}!`, again: `${PASSWORD}!` });
+    assert.equal(changed.status, 303, changed.text);
+    assert.equal((await five.get('/admin')).status, 303);
+    assert.equal((await new Desk(service).tryLogin('reader', `${PASSWORD}!`)).status, 303);
+    await service.succeed(['organiser', 'passwd', 'reader'], { stdin: `${PASSWORD}\n` });
+    assert.equal((await owner.get('/admin')).status, 200);
+});
+
+test('a session ends after 15 minutes without a request, and after 8 hours whatever happens', async () => {
+    const old = await Service.create();
+    try {
+        await old.organiser('admin', PASSWORD);
+        const desk = await Desk.login(old);
+        const age = async (sql) => {
+            await old.stop();
+            const done = await run('sqlite3', [old.file('petition.db'), `UPDATE session SET ${sql}`]);
+            assert.equal(done.status, 0, done.stderr);
+            await old.start();
+        };
+        await age('seen_s = seen_s - 880');
+        assert.equal((await desk.get('/admin')).status, 200, 'just in time');
+        await age('seen_s = unixepoch() - 901');
+        assert.equal((await desk.get('/admin')).status, 303, 'idle');
+        assert.deepEqual(await query(old.dir, 'SELECT * FROM session'), []);
+        const again = await Desk.login(old);
+        await age('created_s = created_s - 8 * 3600, seen_s = unixepoch()');
+        assert.equal((await again.get('/admin')).status, 303, 'eight hours');
+    } finally {
+        await old.close();
+    }
+});
+
+test('a log-in makes a new cookie and ends the session that the browser had', async () => {
+    const desk = await Desk.login(service);
+    const before = desk.cookie;
+    assert.equal((await desk.tryLogin('admin', PASSWORD)).status, 303);
+    assert.notEqual(desk.cookie, before);
+    assert.equal((await service.get('/admin', { cookie: before })).status, 303);
+});
+
+// ---- forms
+
+test('a POST without the form token, or with that of another session, is refused', async () => {
+    const other = await Desk.login(service, 'organiser');
+    const foreign = formToken(await other.get('/admin/account'));
+    for (const fields of [{}, { form: '' }, { form: foreign }, { form: `${foreign}x` }]) {
+        const answer = await owner.send('/admin/deliveries', fields);
+        assert.equal(answer.status, 403, JSON.stringify(fields));
+    }
+    const cross = await owner.send('/admin/deliveries', { form: formToken(await owner.get('/admin')) },
+        { origin: 'https://evil.example' });
+    assert.equal(cross.status, 403);
+    assert.deepEqual(await query(service.dir, 'SELECT * FROM delivery'), []);
+});
+
+// ---- roles
+
+const ROUTES = [
+    ['GET', '/admin', 'reader', 200],
+    ['GET', '/admin/deliveries', 'reader', 200],
+    ['GET', '/admin/deliveries/99', 'reader', 404],
+    ['GET', '/admin/letters', 'reader', 200],
+    ['GET', '/admin/letters/1/1-en', 'reader', 200],
+    ['GET', '/admin/audit', 'reader', 200],
+    ['GET', '/admin/account', 'reader', 200],
+    ['GET', '/admin/find', 'organiser', 200],
+    ['GET', '/admin/exports', 'organiser', 200],
+    ['GET', '/admin/deliveries/99/bundles/1.zip', 'organiser', 404],
+    ['GET', '/admin/deliveries/99/handover/1', 'organiser', 404],
+    ['GET', '/admin/deliveries/99/complete', 'organiser', 404],
+    ['GET', '/admin/organisers', 'owner', 200],
+    ['POST', '/admin/find', 'organiser', 422],
+    ['POST', '/admin/void/preview', 'organiser', 422],
+    ['POST', '/admin/void', 'organiser', 422],
+    ['POST', '/admin/deliveries/99/handover/1', 'organiser', 422],
+    ['POST', '/admin/deliveries/99/complete', 'organiser', 422],
+    ['POST', '/admin/organisers', 'owner', 422],
+    ['POST', '/admin/organisers/role', 'owner', 422],
+    ['POST', '/admin/organisers/totp', 'owner', 422],
+];
+
+test('each role is let in where it may go, and nowhere else', async () => {
+    const ranks = ['reader', 'organiser', 'owner'];
+    const desks = { reader: await Desk.login(service, 'reader'), organiser: await Desk.login(service, 'organiser'), owner };
+    for (const [method, path, least, status] of ROUTES) {
+        for (const role of ranks) {
+            const answer = method === 'GET' ? await desks[role].get(path) : await desks[role].post(path);
+            const may = ranks.indexOf(role) >= ranks.indexOf(least);
+            // What a form lacks shows before the role does, and changes nothing either way.
+            const refused = method === 'POST' && status === 422 && path !== '/admin/find' ? [403, 422] : [403];
+            if (may)
+                assert.equal(answer.status, status, `${role} ${method} ${path}`);
+            else
+                assert.ok(refused.includes(answer.status), `${role} ${method} ${path}: ${answer.status}`);
+        }
+    }
+    for (const path of ['/admin/deliveries', '/admin/exports/counts.csv', '/admin/exports/sealed.jsonl'])
+        assert.equal((await desks.reader.post(path, { password: PASSWORD })).status, 403, path);
+    for (const path of ['/admin/void', '/admin/void/preview'])
+        assert.equal((await desks.reader.post(path, { index: 1, why: 'test' })).status, 403, path);
+    assert.equal((await desks.organiser.post('/admin/organisers', { name: 'x', role: 'owner', new: PASSWORD, password: PASSWORD })).status, 403);
+    assert.equal((await desks.organiser.post('/admin/organisers/role', { name: 'organiser', role: 'owner' })).status, 403);
+    assert.deepEqual(await query(service.dir, 'SELECT * FROM delivery'), []);
+});
+
+test('the last owner stays one, and a role holds for sessions and tokens from the next request', async () => {
+    const give = async (name, role) => (await owner.post('/admin/organisers/role', { name, role })).status;
+    for (const name of ['slow', 'waiting']) // the operator's are owners
+        assert.equal(await give(name, 'reader'), 303);
+    assert.equal(await give('admin', 'reader'), 409);
+    assert.equal(await give('nobody', 'reader'), 404);
+    const token = await service.token('organiser');
+    const desk = await Desk.login(service, 'organiser');
+    const rights = async () => [
+        (await service.get('/api/v1/export/counts.csv', { authorization: `Bearer ${token}` })).status,
+        (await desk.get('/admin/find')).status,
+    ];
+    assert.deepEqual(await rights(), [200, 200]);
+    assert.equal(await give('organiser', 'reader'), 303);
+    assert.deepEqual(await rights(), [403, 403]);
+    assert.equal(await give('organiser', 'organiser'), 303);
+});
+
+// ---- one-time codes
+
+test('a one-time code is needed once turned on, works once, and a recovery code works once', async () => {
+    const desk = await Desk.login(service, 'organiser');
+    assert.equal((await desk.post('/admin/account/totp', { password: 'wrong wrong wrong' })).status, 422);
+    await sleep(1100);
+    const page = await desk.post('/admin/account/totp', { password: PASSWORD });
+    const secret = /name="secret" value="([A-Z2-7]{32})"/.exec(page.text)[1];
+    assert.match(page.text, /<path fill="#000" d="M4 4h1v1h-1z/, 'a QR code');
+    const code = totp(secret);
+    assert.equal((await desk.post('/admin/account/totp/confirm', { secret, code: '000000' })).status, 422);
+    const on = await desk.post('/admin/account/totp/confirm', { secret, code });
+    const recovery = [...on.text.matchAll(/<code>([A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{5})<\/code>/g)].map((m) => m[1]);
+    assert.equal(recovery.length, 10);
+
+    const attempt = async (typed) => {
+        await service.succeed(['organiser', 'passwd', 'organiser'], { stdin: `${PASSWORD}\n` }); // no waiting
+        return (await new Desk(service).tryLogin('organiser', PASSWORD, typed)).status;
+    };
+    assert.equal(await attempt(''), 422);
+    assert.equal(await attempt('123456'), 422);
+    assert.equal(await attempt(code), 422, 'the code of the enrolment has been used');
+    const next = totp(secret, 1);
+    assert.equal(await attempt(next), 303);
+    assert.equal(await attempt(next), 422, 'replayed');
+    assert.equal(await attempt(recovery[0].toLowerCase().replaceAll('-', ' ')), 303);
+    assert.equal(await attempt(recovery[0]), 422, 'used up');
+    assert.equal(await attempt(recovery[1]), 303);
+    const stored = await query(service.dir, 'SELECT count(*) AS n FROM recovery');
+    assert.equal(stored[0].n, 8);
+
+    assert.equal((await owner.post('/admin/organisers/totp', { name: 'organiser' })).status, 303);
+    assert.equal(await attempt(''), 303);
+});
+
+// ---- finding and removing
+
+test('a signature is found by number, short code and withdrawal code; its name only if not private', async () => {
+    const desk = await Desk.login(service, 'organiser');
+    const seed = Buffer.alloc(16, 7);
+    const hidden = await service.sign(signer(1, { seed: seed.toString('base64') }));
+    const open = await service.sign(signer(2, { visibility: 'public' }));
+    const find = async (code) => desk.post('/admin/find', { code });
+    for (const code of [String(hidden.index), withdrawCode(hidden.index, seed), hidden.short_code, hidden.short_code?.toLowerCase()]) {
+        if (!code)
+            continue;
+        const page = await find(code);
+        assert.equal(page.status, 200, code);
+        assert.match(page.text, /It counts/);
+        assert.ok(!page.text.includes('Signer 1'));
+    }
+    assert.match((await find(String(open.index))).text, /Signer 2/);
+    assert.equal((await find(withdrawCode(hidden.index, Buffer.alloc(16, 8)))).status, 404);
+    assert.equal((await find(`${hidden.index}-0000-0000`)).status, 404);
+    assert.equal((await find('999999')).status, 404);
+    assert.equal((await find('0')).status, 422);
+    for (const typed of ['Signer 2', 'signer-2@example.org', '<script>', ''])
+        assert.equal((await find(typed)).status, 422);
+    await service.withdraw(withdrawCode(hidden.index, seed));
+    assert.match((await find(String(hidden.index))).text, /Withdrawn by its signer/);
+});
+
+test('a removal shows the count first, then lowers it, in the log, the figures and the trail', async () => {
+    const desk = await Desk.login(service, 'organiser');
+    const one = await service.sign(signer(50));
+    await service.sign(signer(51));
+    const again = await service.sign(signer(51, { name: 'Again' }));
+    const before = (await query(service.dir, 'SELECT signatures AS n FROM totals'))[0].n;
+    const preview = await desk.post('/admin/void/preview', { index: one.index, why: 'fraud' });
+    assert.match(preview.text, new RegExp(`from ${before} to ${before - 1}`));
+    assert.match((await desk.post('/admin/void/preview', { index: again.index, why: 'duplicate' })).text, /stays the same/);
+    assert.equal((await query(service.dir, 'SELECT signatures AS n FROM totals'))[0].n, before, 'nothing yet');
+    for (const why of ['', 'lost', 'whim'])
+        assert.equal((await desk.post('/admin/void', { index: one.index, why })).status, 422);
+    assert.equal((await desk.post('/admin/void', { index: one.index, why: 'fraud' })).status, 303);
+    assert.equal((await desk.post('/admin/void', { index: one.index, why: 'fraud' })).status, 409);
+    await until(async () => (await service.count()).count === before - 1, 'the public count');
+    const [row] = await query(service.dir,
+        "SELECT CAST(body AS TEXT) AS body FROM log_entry ORDER BY idx DESC LIMIT 1");
+    assert.equal(row.body, `{"v":1,"t":"void","i":${one.index},"why":"fraud"}`);
+    assert.match((await desk.post('/admin/find', { code: String(one.index) })).text, /Removed: it is not genuine/);
+    assert.match((await desk.get('/admin/audit')).text, new RegExp(`Removed a signature</strong>: ${one.index} fraud`));
+});
+
+test('petition void removes by the same rules, and says what is wrong', async () => {
+    const { index } = await service.sign(signer(60));
+    for (const args of [[String(index), 'lost'], ['x', 'test'], ['99999', 'test']]) {
+        const result = await service.cli(['void', ...args]);
+        assert.equal(result.status, 1);
+        assert.equal(result.stderr.trim().split('\n').length, 1);
+    }
+    assert.equal(await service.succeed(['void', String(index), 'test']), `removed ${index}\n`);
+    assert.equal((await service.cli(['void', String(index), 'test'])).status, 1);
+    const text = (await owner.get('/admin/audit')).text;
+    assert.match(text, new RegExp(`${index} test`));
+});
+
+// ---- the trail and the exports
+
+test('the trail is shown sound, and a changed row is told', async () => {
+    assert.match((await owner.get('/admin/audit')).text, /sound up to act \d+: nothing/);
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        await Desk.login(other);
+        await other.stop();
+        const sql = "DROP TRIGGER audit_no_update; UPDATE audit SET who = 'somebody' WHERE id = 2";
+        assert.equal((await run('sqlite3', [other.file('petition.db'), sql])).status, 0);
+        await other.start();
+        const desk = await Desk.login(other);
+        assert.match((await desk.get('/admin/audit')).text, /sound up to act 1 only, of \d+/);
+    } finally {
+        await other.close();
+    }
+});
+
+test('an export needs the password once more', async () => {
+    const desk = await Desk.login(service, 'organiser');
+    assert.equal((await desk.post('/admin/exports/counts.csv', { password: 'wrong wrong wrong' })).status, 422);
+    assert.equal((await desk.post('/admin/exports/counts.csv', { password: PASSWORD })).status, 429, 'it waits');
+    await sleep(1100);
+    const csv = await desk.post('/admin/exports/counts.csv', { password: PASSWORD });
+    assert.match(csv.text, /^country,tier,day,submissions\r\nKH,unconfirmed,/);
+    assert.match(csv.headers['content-disposition'], /counts\.csv/);
+    const json = await desk.post('/admin/exports/counts.json', { password: PASSWORD });
+    assert.equal(json.json.by_country[0].key, 'KH');
+    const sealed = await desk.post('/admin/exports/sealed.jsonl', { password: PASSWORD });
+    assert.equal(sealed.status, 200);
+    assert.ok(sealed.text.split('\n').filter(Boolean).every((line) => JSON.parse(line)));
+});
+
+// ---- deliveries
+
+test('a delivery goes from preview to completion; then the files with names are gone', async () => {
+    const desk = await Desk.login(service, 'organiser');
+    const preview = await desk.get('/admin/deliveries');
+    assert.equal([...preview.text.matchAll(/list with the names/g)].length, 18);
+    assert.equal([...preview.text.matchAll(/list without any name/g)].length, 1);
+    const started = await desk.post('/admin/deliveries');
+    const path = started.headers.location.split('?')[0];
+    await until(async () => /ready<\/strong>/.test((await desk.get(path)).text), 'the delivery is done');
+    const zip = await desk.get(`${path}/bundles/1.zip`);
+    assert.equal(zip.status, 200);
+    assert.equal([...(await desk.get(path)).text.matchAll(/\d letters, list with/g)].length, 19);
+    assert.equal(zip.body.subarray(0, 2).toString(), 'PK');
+    const reader = await Desk.login(service, 'reader');
+    assert.ok(!(await reader.get(path)).text.includes('.zip'));
+
+    assert.equal((await desk.post(`${path}/handover/3`, { day: '2999-01-01', note: 'x' })).status, 422);
+    assert.equal((await desk.post(`${path}/handover/3`, { day: 'soon', note: 'x' })).status, 422);
+    assert.equal((await desk.post(`${path}/handover/20`, { day: '2017-10-23', note: 'x' })).status, 404);
+    assert.equal((await desk.post(`${path}/handover/3`, { day: '2017-10-23', note: 'by <hand>' })).status, 303);
+    assert.match((await desk.get(path)).text, /Handed over on 23 October 2017, noted by organiser: by &lt;hand&gt;/);
+
+    assert.equal((await desk.post(`${path}/complete`)).status, 422, 'it asks for a yes');
+    assert.equal((await desk.post(`${path}/complete`, { sure: 'yes' })).status, 303);
+    assert.equal((await desk.post(`${path}/complete`, { sure: 'yes' })).status, 409);
+    const token = await service.token('organiser');
+    for (let number = 1; number <= 19; number++) {
+        const expected = number === 2 ? 200 : 410;
+        assert.equal((await desk.get(`${path}/bundles/${number}.zip`)).status, expected, String(number));
+        const api = await service.get(`/api/v1/deliveries/1/bundles/${number}.zip`, { authorization: `Bearer ${token}` });
+        assert.equal(api.status, expected);
+    }
+    const left = await run('ls', [service.file('deliveries/1')]);
+    assert.equal(left.stdout.trim().split('\n').length, 1, left.stdout);
+    assert.ok(existsSync(service.file('deliveries/1')));
+});
+
+// ---- languages
+
+test('the desk speaks the language that was chosen, and remembers it', async () => {
+    const desk = await Desk.login(service);
+    assert.match((await desk.get('/admin', { 'accept-language': 'fr' })).text, /<html lang="fr">/);
+    assert.match((await desk.get('/admin?lang=km')).text, /<html lang="km">/);
+    assert.match((await desk.get('/admin/deliveries')).text, /<html lang="km">/);
+    assert.match((await desk.get('/admin?lang=xx')).text, /<html lang="km">/);
+});
