@@ -5,7 +5,7 @@
 
 MODULES = buf log files config \
           input identity negotiate entry seal minisign note figures template compress recent \
-          db db_schema db_desk db_session content listener http http_reply http_pages runkey \
+          db db_schema db_desk db_session petition_text content listener http http_reply http_pages runkey \
           hours writer view form publisher annex letter archive bundle delivery \
           health sign withdraw removal pages export session password delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
