@@ -1,7 +1,7 @@
 /*
- * database_fixture: a new database for each claim, and a second connection that looks at it by plain
- * SQL: what the tests of db.c share. Include after cmocka.h; each claim runs between open_new and
- * close_all.
+ * database_fixture: a new database for each claim, and a second connection that looks at it by
+ * plain SQL: what the tests of db.c share. Include after cmocka.h; each claim runs between open_new
+ * and close_all.
  */
 #ifndef DATABASE_FIXTURE_H
 #define DATABASE_FIXTURE_H

@@ -1,6 +1,6 @@
 /*
- * support: what several unit tests share: a folder of their own, random numbers that are the same in
- * every run, and a new database with submissions. Include after cmocka.h.
+ * support: what several unit tests share: a folder of their own, random numbers that are the same
+ * in every run, and a new database with submissions. Include after cmocka.h.
  */
 #ifndef SUPPORT_H
 #define SUPPORT_H
@@ -157,8 +157,7 @@ static inline int64_t add_submission(struct db *db, const struct submission *s)
 static inline int64_t sign_as(struct db *db, uint64_t person)
 {
     uint8_t tag[TAG_LEN];
-    const struct submission s = {
-        .tag = tag, .tier = TIER_UNCONFIRMED, .country = "KH", .day = DAY};
+    const struct submission s = {.tag = tag, .tier = TIER_UNCONFIRMED, .country = "KH", .day = DAY};
 
     fill(tag, sizeof tag, person);
     return add_submission(db, &s);

@@ -222,7 +222,8 @@ static bool is_composed(const char *key)
                                            "date.month.", "summary.",      "desk.menu.",
                                            "desk.role.",  "desk.tier.",    "desk.visibility.",
                                            "desk.why.",   "desk.state.",   "desk.said.",
-                                           "desk.error.", "desk.warning.", "desk.act.", "desk.found."};
+                                           "desk.error.", "desk.warning.", "desk.act.",
+                                           "desk.found."};
     const char *end = strrchr(key, '.');
 
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)

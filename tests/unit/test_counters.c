@@ -36,9 +36,9 @@
 
 static void assert_totals_are_a_recount(void)
 {
-    static const char *const removed[VOID__MAX] = {
-        RECOUNT_VOID("request"), RECOUNT_VOID("duplicate"), RECOUNT_VOID("fraud"),
-        RECOUNT_VOID("test"), RECOUNT_VOID("lost")};
+    static const char *const removed[VOID__MAX] = {RECOUNT_VOID("request"),
+                                                   RECOUNT_VOID("duplicate"), RECOUNT_VOID("fraud"),
+                                                   RECOUNT_VOID("test"), RECOUNT_VOID("lost")};
     struct totals t;
 
     assert_int_equal(db_totals(db, &t), DB_OK);

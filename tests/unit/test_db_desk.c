@@ -1,6 +1,6 @@
 /*
- * test_db_desk: the organisers' part of the database: what is stored comes back, and the audit trail
- * recomputes.
+ * test_db_desk: the organisers' part of the database: what is stored comes back, and the audit
+ * trail recomputes.
  */
 #include <stdarg.h>
 #include <stddef.h>

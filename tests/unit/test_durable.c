@@ -1,10 +1,10 @@
 /*
- * test_durable: what the writer answered is on the disk when the process dies, and a full disk costs
- * the batch that did not fit, nothing else.
+ * test_durable: what the writer answered is on the disk when the process dies, and a full disk
+ * costs the batch that did not fit, nothing else.
  *
  * Each claim runs in a process of its own, which tells by its exit status, or over a pipe, what it
- * saw. kill -9 cannot show a missing fsync: what was written lives on in the kernel. The control for
- * that is a power cut, or `strace -e fdatasync` counting one for each batch.
+ * saw. kill -9 cannot show a missing fsync: what was written lives on in the kernel. The control
+ * for that is a power cut, or `strace -e fdatasync` counting one for each batch.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,12 +23,13 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#define SENDERS      4
-#define ROUNDS       4
-#define FULL_ROOM    65536 /* bytes the WAL may still grow */
-#define FITS_MEMORY  200
-#define SPILLS_EARLY 15000 /* more pages than the cache has, so they are written before the commit */
-#define SEALED_LEN   1460
+#define SENDERS     4
+#define ROUNDS      4
+#define FULL_ROOM   65536 /* bytes the WAL may still grow */
+#define FITS_MEMORY 200
+#define SPILLS_EARLY                                                                               \
+    15000 /* more pages than the cache has, so they are written before the commit */
+#define SEALED_LEN 1460
 
 /* ---- kill -9 */
 

@@ -143,8 +143,7 @@ static int apply_adding(struct job *job, struct db *db)
 
 static void add_some(int count, const char *country, enum tier tier, day_number day)
 {
-    struct adding a = {
-        .job = {.apply = apply_adding}, .count = count, .tier = tier, .day = day};
+    struct adding a = {.job = {.apply = apply_adding}, .count = count, .tier = tier, .day = day};
 
     memcpy(a.country, country, sizeof a.country);
     assert_int_equal(writer_run(writer, &a.job), JOB_COMMITTED);
