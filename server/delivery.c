@@ -314,7 +314,9 @@ static void work_on(struct delivery *d, struct delivery_row *row)
         if (set_state(d, row, DELIVERY_FAILED, why.data))
             remove_all(d, row);
     }
-    atomic_store(&d->in_work, 0);
+    /* Who has read `running` a moment ago must not be told 0: what is done stays at its end. */
+    if (result != 0)
+        atomic_store(&d->in_work, 0);
     buf_release(&dir);
     buf_release(&why);
 }

@@ -30,7 +30,8 @@ void delivery_close(struct delivery *d);
 /* Tells the thread that a delivery has been queued (db_delivery_add, committed). */
 void delivery_wake(struct delivery *d);
 
-/* How far the delivery is, from 0 to 1; 0 if it is not the one in work. Any thread. */
+/* How far the delivery is, from 0 to 1; 0 if it is not the one in work, or the last that was. Any
+ * thread. */
 double delivery_progress(struct delivery *d, int64_t id);
 
 /* May the addressee (1..19) see names? */
