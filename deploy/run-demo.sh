@@ -46,6 +46,6 @@ Whoever has $data/organiser.key can read what signers typed, and the server does
 to another machine.
 END
 fi
-echo "The petition is at http://$listen/ (Ctrl-C ends it)."
+echo "The petition is at http://$listen/, the organisers' desk at http://$listen/admin (Ctrl-C ends it)."
 
 exec "$petition" serve --data "$data"

@@ -8,6 +8,7 @@
 #include "content.h"
 
 #include "input.h"
+#include "petition_text.h"
 
 #include <sodium.h>
 #include <stdarg.h>
@@ -170,42 +171,6 @@ static const char *string_of(const cJSON *object, const char *name)
 
 /* ---- petition text ---- */
 
-/* Appends one line to the blocks. `list` is the list that is open, or NULL; returns the one that
- * is open then. */
-static cJSON *add_line(cJSON *blocks, cJSON *list, const char *line)
-{
-    bool item = strncmp(line, "- ", 2) == 0, heading = strncmp(line, "# ", 2) == 0;
-    cJSON *block;
-
-    if (*line == '\0')
-        return NULL;
-    if (!item || !list) {
-        block = cJSON_CreateObject();
-        cJSON_AddItemToArray(blocks, block);
-        if (!item) {
-            cJSON_AddStringToObject(block, heading ? "heading" : "paragraph",
-                                    heading ? line + 2 : line);
-            return NULL;
-        }
-        list = cJSON_AddArrayToObject(cJSON_AddObjectToObject(block, "list"), "items");
-    }
-    cJSON_AddItemToArray(list, cJSON_CreateString(line + 2));
-    return list;
-}
-
-static cJSON *parse_petition(const char *text)
-{
-    cJSON *petition = cJSON_CreateObject(), *blocks, *list = NULL;
-    char *copy = xstrdup(text), *rest = copy, *line;
-
-    cJSON_AddStringToObject(petition, "title", strsep(&rest, "\n"));
-    blocks = cJSON_AddArrayToObject(petition, "blocks");
-    while ((line = strsep(&rest, "\n")))
-        list = add_line(blocks, list, line);
-    free(copy);
-    return petition;
-}
-
 static int load_texts(struct loader *l)
 {
     char file[40];
@@ -216,7 +181,7 @@ static int load_texts(struct loader *l)
         if (read_file(l, lang_file(file, "readme/", i, "txt"), &l->c->readme[i]) != 0 ||
             read_file(l, lang_file(file, "text/", i, "txt"), text) != 0)
             return -1;
-        l->c->petition[i] = parse_petition(text->data);
+        l->c->petition[i] = petition_text_parse(text->data);
         if (*string_of(l->c->petition[i], "title") == '\0' ||
             !first(member(l->c->petition[i], "blocks")))
             return fail(l, file, "needs a title in its first line and text behind it");

@@ -848,58 +848,6 @@ int db_submission_erase(struct db *db, int64_t index, enum void_why why)
     return result;
 }
 
-int db_submission_show(struct db *db, int64_t index, struct submission_view *out)
-{
-    const enum sql show = SQL_SUBMISSION_SHOW;
-    int result;
-
-    db_bind_int(db, show, 1, index);
-    result = db_step(db, show);
-    if (result == DB_OK) {
-        out->live = db_column_int(db, show, 0) != 0;
-        out->tier = (enum tier)db_column_int(db, show, 1);
-        out->visibility = (enum visibility)db_column_int(db, show, 2);
-        memcpy(out->country, db_column_text(db, show, 3), sizeof out->country);
-        out->day = (day_number)db_column_int(db, show, 4);
-        buf_clear(&out->name);
-        db_add_column(db, show, 5, &out->name);
-        out->batch = db_column_int(db, show, 6);
-        buf_clear(&out->body);
-        db_add_column(db, show, 7, &out->body);
-    }
-    db_finish(db, show);
-    return result;
-}
-
-int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why)
-{
-    const enum sql end = SQL_SUBMISSION_END;
-    char withdrawn[64], removed[64];
-    struct buf body;
-    int result;
-
-    buf_init(&body, BUF_UNLIMITED);
-    snprintf(withdrawn, sizeof withdrawn, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",", index);
-    snprintf(removed, sizeof removed, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",", index);
-    db_bind_int(db, end, 1, index);
-    db_bind_blob(db, end, 2, withdrawn, strlen(withdrawn));
-    db_bind_blob(db, end, 3, removed, strlen(removed));
-    result = db_step(db, end);
-    *why = VOID__MAX;
-    if (result == DB_OK) {
-        *entry = db_column_int(db, end, 0);
-        db_add_column(db, end, 1, &body);
-        for (int i = 0; i < VOID__MAX; i++) {
-            snprintf(removed, sizeof removed, "\"why\":\"%s\"", void_why_names[i]);
-            if (strstr(body.data, removed))
-                *why = (enum void_why)i;
-        }
-    }
-    db_finish(db, end);
-    buf_release(&body);
-    return result;
-}
-
 int db_submission_alone(struct db *db, int64_t index, bool *alone)
 {
     struct submission_facts facts = {0};
@@ -912,16 +860,6 @@ int db_submission_alone(struct db *db, int64_t index, bool *alone)
     if (result == DB_OK)
         *alone = db_column_int(db, SQL_SIGNER_GET, 0) == 1;
     db_finish(db, SQL_SIGNER_GET);
-    return result;
-}
-
-int db_named(struct db *db, uint64_t *count)
-{
-    int result = db_step(db, SQL_SUBMISSION_NAMED);
-
-    if (result == DB_OK)
-        *count = (uint64_t)db_column_int(db, SQL_SUBMISSION_NAMED, 0);
-    db_finish(db, SQL_SUBMISSION_NAMED);
     return result;
 }
 
@@ -1005,20 +943,5 @@ int db_table(struct db *db, enum db_table which, day_number before, struct table
         t->cells[t->count++].n = (uint64_t)db_column_int(db, statement, 1);
     }
     db_finish(db, statement);
-    return result == DB_NO_ROW ? DB_OK : result;
-}
-
-int db_tally_csv(struct db *db, struct buf *out)
-{
-    char day[11];
-    int result;
-
-    while ((result = db_step(db, SQL_TALLY_ALL)) == DB_OK) {
-        day_text(day, (day_number)db_column_int(db, SQL_TALLY_ALL, 2));
-        buf_printf(out, "%s,%s,%s,%" PRId64 "\r\n", db_column_text(db, SQL_TALLY_ALL, 0),
-                   tier_names[db_column_int(db, SQL_TALLY_ALL, 1)], day,
-                   db_column_int(db, SQL_TALLY_ALL, 3));
-    }
-    db_finish(db, SQL_TALLY_ALL);
     return result == DB_NO_ROW ? DB_OK : result;
 }
