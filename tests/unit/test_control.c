@@ -133,7 +133,9 @@ static int call(struct answer *a, const struct control_request *request, struct 
 /* With one or two arguments; the status. */
 static int call_with(struct answer *a, const char *first, const char *second)
 {
-    const struct control_request request = {second ? 2 : 1, {first, second}, ""};
+    const struct control_request request = {.count = second ? 2 : 1,
+                                            .args = {first, second},
+                                            .input = ""};
     struct buf why;
     int status;
 
@@ -168,10 +170,11 @@ static int64_t now_ms(clockid_t clock)
 
 static void arguments_input_and_output_come_through_as_they_are(void **state)
 {
-    static const struct control_request request = {8,
-                                                   {"echo", "", "two words", "\"quoted\" \\ back",
-                                                    "ខ្មែរ", "--option=\n", "%s%n", "last"},
-                                                   "a password of several\nlines, \"quoted\" ៛"};
+    static const struct control_request request = {
+        .count = 8,
+        .args = {"echo", "", "two words", "\"quoted\" \\ back", "ខ្មែរ", "--option=\n", "%s%n",
+                 "last"},
+        .input = "a password of several\nlines, \"quoted\" ៛"};
     struct answer a;
     struct buf why;
 
@@ -276,7 +279,7 @@ static void a_socket_that_a_crash_has_left_is_replaced(void **state)
 
 static void without_a_server_the_command_says_so_in_one_line(void **state)
 {
-    const struct control_request request = {1, {"echo"}, ""};
+    const struct control_request request = {.count = 1, .args = {"echo"}, .input = ""};
     struct answer a;
     struct buf why;
 
@@ -294,7 +297,7 @@ static void without_a_server_the_command_says_so_in_one_line(void **state)
 
 static void a_path_too_long_for_a_socket_is_named(void **state)
 {
-    const struct control_request request = {1, {"echo"}, ""};
+    const struct control_request request = {.count = 1, .args = {"echo"}, .input = ""};
     const struct control_sink sink = {take, NULL};
     char longest[200];
     struct buf err;
@@ -317,7 +320,7 @@ static void a_path_too_long_for_a_socket_is_named(void **state)
 static void a_request_that_is_too_large_is_refused_on_both_sides(void **state)
 {
     static char input[20000];
-    const struct control_request request = {1, {"echo"}, input};
+    const struct control_request request = {.count = 1, .args = {"echo"}, .input = input};
     static const uint8_t huge[] = {0xff, 0xff, 0xff, 0x7f};
     struct answer a;
     struct buf why;
