@@ -136,7 +136,7 @@ owners:
 	for h in server/*.h; do $(CC) $(CFLAGS_ALL) -fsyntax-only -x c $$h || bad=1; done; exit $$bad
 
 format:
-	clang-format -i server/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c
+	clang-format -i server/*.[ch] tests/unit/*.[ch] tests/fuzz/*.c tests/bench/*.c
 
 install: all
 	install -D -m 755 $(BUILD)/petition $(DESTDIR)$(PREFIX)/bin/petition

@@ -88,10 +88,6 @@ if [ "$test_too" = yes ]; then
     need_program systemd systemd-analyze
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core
-    # Of the proxies' packages (below); most systems have them anyway.
-    for library in libcrypt1 libpcre2-8-0 libssl3 libzstd1; do
-        need_package "$library"
-    done
     need_file bash-completion /usr/share/bash-completion/bash_completion
     # A Node that is no Debian package brings its own npm; Debian's would be for another version.
     if ! has node; then
@@ -126,9 +122,13 @@ if [ "$bench_too" = yes ]; then
     has node || add nodejs
     need_program curl curl
     need_program wrk wrk
-    # Debian starts nginx when it is installed; the benchmark starts its own.
-    [ -x /usr/sbin/nginx ] || add nginx-light
-    need_package libnginx-mod-http-brotli-static
+fi
+
+if [ "$test_too$bench_too" != nono ]; then
+    # Of the proxies' packages (below); most systems have them anyway.
+    for library in libcrypt1 libpcre2-8-0 libssl3 libzstd1; do
+        need_package "$library"
+    done
 fi
 
 install_line="apt-get update && apt-get install -y --no-install-recommends$missing"
@@ -160,7 +160,7 @@ if [ -n "$missing" ]; then
         cannot_install "apt-get install failed"
 fi
 
-[ "$test_too" = yes ] || exit 0
+[ "$test_too$bench_too" != nono ] || exit 0
 
 # The tests run nginx and caddy as processes of their own. Installed, these would be services that
 # take port 80, now or at the next boot; so Debian's packages are only unpacked, beside the tests:
@@ -182,6 +182,12 @@ unpack_proxy() {
 }
 
 [ -x /usr/sbin/nginx ] || [ -x "$proxies/usr/sbin/nginx" ] || unpack_proxy nginx
+brotli=usr/lib/nginx/modules/ngx_http_brotli_static_module.so
+[ "$bench_too" = no ] || [ -e "/$brotli" ] || [ -e "$proxies/$brotli" ] ||
+    unpack_proxy libnginx-mod-http-brotli-static
+
+[ "$test_too" = yes ] || exit 0
+
 [ -x /usr/bin/caddy ] || [ -x "$proxies/usr/bin/caddy" ] || unpack_proxy caddy
 
 npm_quiet() {

@@ -2,7 +2,7 @@
 // loads, medians, what /proc says of a process, and the table.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -12,6 +12,12 @@ export { bin, sleep, until };
 
 export const folder = path.join(root, process.env.BUILD ?? 'build', 'bench');
 export const built = (name) => path.join(root, process.env.BUILD ?? 'build', name);
+
+/** A file of Debian's nginx: installed, or where install-deps.sh unpacks it. */
+export function debian(file) {
+    const unpacked = path.join(root, 'tests/proxies', file);
+    return existsSync(unpacked) ? unpacked : `/${file}`;
+}
 
 const TICKS_PER_S = 100; // of /proc/PID/stat, whatever the kernel's own
 const PROGRAM_MS = 3_600_000;
