@@ -1,6 +1,6 @@
 /*
- * db: the database, as typed calls. Every SQL statement of the program is in db.c, but for those
- * that only recount (db_check.c); the schema and its changes are in db_schema.c.
+ * db: the database, as typed calls. Every SQL statement of the program is in db_sql.c, but for
+ * those that only recount (db_check.c); the schema and its changes are in db_schema.c.
  *
  * One connection writes (DB_WRITER: the writer thread's, the only one that commits or checkpoints);
  * others read (DB_READER). No type of the engine shows, so that another one can be linked instead.

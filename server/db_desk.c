@@ -3,7 +3,7 @@
  * and one submission as the desk shows it.
  * Roles, codes and sessions are in db_session.c.
  *
- * Runs where db.c runs: on the thread that owns the connection. The statements are in db.c.
+ * Runs where db.c runs: on the thread that owns the connection. The statements are in db_sql.c.
  */
 #include "db_internal.h"
 

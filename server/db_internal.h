@@ -9,7 +9,7 @@
 
 #include "db.h"
 
-/* Every statement; the texts are in db.c. */
+/* Every statement; the texts are in db_sql.c. */
 enum sql {
     SQL_BEGIN,
     SQL_BEGIN_READ,
@@ -84,6 +84,8 @@ enum sql {
     SQL_BUNDLES,
     SQL__COUNT
 };
+
+extern const char *const db_sql[SQL__COUNT];
 
 /* Steps once. DB_OK: a row, to be read and finished; DB_NO_ROW: done and reset. */
 int db_step(struct db *db, enum sql which) DB_CHECKED;

@@ -2,7 +2,7 @@
  * db_paper: batches of paper rows in the database. `live` of a batch follows its submissions in
  * db.c, in the same transaction.
  *
- * Runs where db.c runs: on the thread that owns the connection. The statements are in db.c.
+ * Runs where db.c runs: on the thread that owns the connection. The statements are in db_sql.c.
  */
 #include "db_internal.h"
 

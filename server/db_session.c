@@ -1,7 +1,7 @@
 /*
  * db_session: who may do what, and who is logged in: roles, one-time codes, sessions.
  *
- * Runs where db.c runs: on the thread that owns the connection. The statements are in db.c.
+ * Runs where db.c runs: on the thread that owns the connection. The statements are in db_sql.c.
  */
 #include "db_internal.h"
 

@@ -89,23 +89,49 @@ int files_sync_parent(const char *path)
     return result;
 }
 
-static int write_temporary(const char *path, const void *data, size_t len)
+struct bytes {
+    const void *data;
+    size_t len;
+};
+
+static int write_bytes(int fd, void *ctx)
+{
+    const struct bytes *b = ctx;
+
+    return files_write_all(fd, b->data, b->len);
+}
+
+/* Copies from the current offset of the descriptor in ctx to its end. */
+static int write_copy(int fd, void *ctx)
+{
+    const int *from = ctx;
+    char chunk[65536];
+    ssize_t got;
+
+    while ((got = read(*from, chunk, sizeof chunk)) > 0)
+        if (files_write_all(fd, chunk, (size_t)got) != 0)
+            return -1;
+    return got == 0 ? 0 : -1;
+}
+
+static int write_temporary(const char *path, int (*fill)(int fd, void *ctx), void *ctx)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return -1;
-    return close_with(fd, files_write_all(fd, data, len) == 0 && fsync(fd) == 0 ? 0 : -1);
+    return close_with(fd, fill(fd, ctx) == 0 && fsync(fd) == 0 ? 0 : -1);
 }
 
-int files_replace(const char *path, const void *data, size_t len)
+/* What "durable" means: beside the target, flushed, renamed, and the directory flushed. */
+static int replace_with(const char *path, int (*fill)(int fd, void *ctx), void *ctx)
 {
     struct buf temporary;
     int saved, result;
 
     buf_init(&temporary, BUF_UNLIMITED);
     buf_printf(&temporary, "%s.tmp", path);
-    result = write_temporary(temporary.data, data, len) == 0 && rename(temporary.data, path) == 0 &&
+    result = write_temporary(temporary.data, fill, ctx) == 0 && rename(temporary.data, path) == 0 &&
                      files_sync_parent(path) == 0
                  ? 0
                  : -1;
@@ -115,6 +141,20 @@ int files_replace(const char *path, const void *data, size_t len)
     buf_release(&temporary);
     errno = saved;
     return result;
+}
+
+int files_replace(const char *path, const void *data, size_t len)
+{
+    struct bytes bytes = {data, len};
+
+    return replace_with(path, write_bytes, &bytes);
+}
+
+int files_copy(const char *from, const char *to)
+{
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 ? -1 : close_with(fd, replace_with(to, write_copy, &fd));
 }
 
 int files_create(const char *path, const void *data, size_t len)

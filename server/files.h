@@ -25,6 +25,9 @@ int files_replace(const char *path, const void *data, size_t len)
 int files_create(const char *path, const void *data, size_t len)
     __attribute__((warn_unused_result));
 
+/* Copies a file durably, however long it is; the copy has mode 0600. 0, or -1 with errno. */
+int files_copy(const char *from, const char *to) __attribute__((warn_unused_result));
+
 /* Flushes an open file, or a directory's entries, to the disk. 0, or -1 with errno. */
 int files_sync_dir(const char *path) __attribute__((warn_unused_result));
 int files_sync(const char *path) __attribute__((warn_unused_result));

@@ -311,34 +311,6 @@ static int run_withdraw(const struct config *config, const struct command_line *
     return status;
 }
 
-static int copy_file(const char *from, const char *to)
-{
-    char chunk[65536];
-    struct buf draft;
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, result = -1;
-    ssize_t got = -1;
-
-    buf_init(&draft, BUF_UNLIMITED);
-    buf_printf(&draft, "%s.part", to);
-    if (in >= 0)
-        out = open(draft.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    while (out >= 0 && (got = read(in, chunk, sizeof chunk)) > 0)
-        if (files_write_all(out, chunk, (size_t)got) != 0)
-            break;
-    if (out >= 0 && got == 0 && fsync(out) == 0)
-        result = rename(draft.data, to);
-    if (result != 0)
-        fprintf(stderr, "petition: %s: %s\n", to, strerror(errno));
-    if (result != 0 && out >= 0)
-        unlink(draft.data);
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
-    buf_release(&draft);
-    return result;
-}
-
 /* Copies the listed files of the data directory to DIR, and prints where they are. */
 static int copy_bundles(const struct config *config, char *list, const char *dir)
 {
@@ -349,9 +321,11 @@ static int copy_bundles(const struct config *config, char *list, const char *dir
         char *from = files_join(config->data_dir, path);
         char *to = files_join(dir, strrchr(path, '/') + 1);
 
-        result = copy_file(from, to);
+        result = files_copy(from, to);
         if (result == 0)
             printf("%s\n", to);
+        else
+            fprintf(stderr, "petition: %s: %s\n", to, strerror(errno));
         free(from);
         free(to);
     }

@@ -149,7 +149,7 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     assert_null(db_open(old, DB_WRITER, &err));
     assert_one_line(&err);
     assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 2"));
-    buf_clear(&err);
+    buf_release(&err);
     describe(&err, old);
     assert_null(strstr(err.data, "paper_batch"));
     buf_release(&err);

@@ -85,6 +85,26 @@ static void a_file_is_replaced_whole_and_is_its_owners(void **state)
     assert_int_equal(access(temporary, F_OK), -1);
 }
 
+static void a_copy_is_whole_and_is_its_owners(void **state)
+{
+    char source[80];
+    static char long_content[200001];
+
+    (void)state;
+    memset(long_content, 'x', sizeof long_content - 1);
+    snprintf(source, sizeof source, "%s/source", folder);
+    assert_int_equal(files_replace(source, long_content, sizeof long_content - 1), 0);
+    assert_int_equal(chmod(source, 0644), 0);
+    assert_int_equal(files_copy(source, path), 0);
+    assert_mode(path, 0600);
+    assert_content(long_content);
+    assert_int_equal(access(temporary, F_OK), -1);
+    assert_int_equal(unlink(source), 0);
+    assert_int_equal(files_copy(source, path), -1);
+    assert_int_equal(errno, ENOENT);
+    assert_content(long_content);
+}
+
 static void what_a_crash_has_left_is_written_over(void **state)
 {
     FILE *f = fopen(temporary, "w");
@@ -262,6 +282,7 @@ int main(void)
         CLAIM(names_are_joined_with_a_slash),
         CLAIM(a_new_folder_is_its_owners_and_one_that_is_there_is_kept),
         CLAIM(a_file_is_replaced_whole_and_is_its_owners),
+        CLAIM(a_copy_is_whole_and_is_its_owners),
         CLAIM(what_a_crash_has_left_is_written_over),
         CLAIM(a_failure_is_told_and_leaves_nothing),
         CLAIM(creating_never_replaces),
