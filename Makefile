@@ -4,7 +4,7 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          json input csv identity negotiate entry seal backup minisign note figures template compress \
+          sha256 json input csv identity negotiate entry seal backup minisign note figures template compress \
           recent db db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
           http http_reply http_pages http_stats runkey \
           hours writer watchdog view form submit removal paper batch publisher \
@@ -15,12 +15,12 @@ MODULES = buf log files peer config notify metrics \
           setup service control backup_make restore check commands serve main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
-         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account
+         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256
 
 PREFIX ?= /usr/local
 CC ?= cc
 BUILD ?= build
-PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip libqrencode
+PKGS = libmicrohttpd sqlite3 libsodium libcjson libutf8proc libidn2 zlib libbrotlienc libzip libqrencode nettle
 VERSION = 0.1.0
 
 WARN = -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

@@ -9,8 +9,9 @@
  */
 #include "annex.h"
 
+#include "sha256.h"
+
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,7 @@ struct annex {
     size_t taken; /* bytes of row that have been read */
     bool in_part, part_is_over;
     struct annex_part part;
-    crypto_hash_sha256_state hash;
+    struct sha256 hash;
 };
 
 struct annex *annex_new(struct db *snapshot, bool names, int64_t part_rows, struct buf *why)
@@ -94,7 +95,7 @@ int annex_begin(struct annex *a)
         return -1;
     a->part = (struct annex_part){0};
     annex_part_name(a->part.name, a->begun++);
-    crypto_hash_sha256_init(&a->hash);
+    sha256_begin(&a->hash);
     buf_clear(&a->row);
     buf_add(&a->row, header, sizeof header - 1);
     a->taken = 0;
@@ -201,7 +202,7 @@ int64_t annex_read(struct annex *a, void *out, size_t len)
         a->taken += n;
         done += n;
     }
-    crypto_hash_sha256_update(&a->hash, at, done);
+    sha256_add(&a->hash, at, done);
     a->part.bytes += (int64_t)done;
     return (int64_t)done;
 }
@@ -210,7 +211,7 @@ int annex_end(struct annex *a, struct annex_part *part)
 {
     if (!a->in_part || !a->part_is_over)
         return -1;
-    crypto_hash_sha256_final(&a->hash, a->part.sha256);
+    sha256_end(&a->hash, a->part.sha256);
     a->in_part = false;
     *part = a->part;
     return 0;

@@ -12,10 +12,10 @@
 
 #include "db_copy.h"
 #include "files.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,7 +177,7 @@ static int for_each_piece(const struct making *m, const struct part *part, take_
 }
 
 struct sum {
-    crypto_hash_sha256_state state;
+    struct sha256 hash;
     uint64_t bytes;
 };
 
@@ -185,7 +185,7 @@ static int add_to_sum(void *ctx, const void *data, size_t len)
 {
     struct sum *sum = ctx;
 
-    crypto_hash_sha256_update(&sum->state, data, len);
+    sha256_add(&sum->hash, data, len);
     sum->bytes += len;
     return 0;
 }
@@ -201,10 +201,10 @@ static int describe_parts(struct making *m)
 
         if (!m->manifest.members[i].present)
             continue;
-        crypto_hash_sha256_init(&sum.state);
+        sha256_begin(&sum.hash);
         if (for_each_piece(m, &m->parts[i], add_to_sum, &sum) != 0)
             return -1;
-        crypto_hash_sha256_final(&sum.state, m->manifest.members[i].sha256);
+        sha256_end(&sum.hash, m->manifest.members[i].sha256);
         m->manifest.members[i].bytes = sum.bytes;
     }
     return 0;

@@ -16,6 +16,7 @@
 #include "files.h"
 #include "json.h"
 #include "letter.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -380,7 +381,7 @@ static void sum_small_file(struct making *m, const struct small_file *file)
     uint8_t sha256[HASH_LEN];
     char hex[HEX_MAX];
 
-    crypto_hash_sha256(sha256, (const uint8_t *)file->data.data, file->data.len);
+    sha256_of(sha256, file->data.data, file->data.len);
     sodium_bin2hex(hex, sizeof hex, sha256, HASH_LEN);
     sum_file(m, file->name, hex, (int64_t)file->data.len);
 }
@@ -508,21 +509,21 @@ static int measure(const struct bundle_context *b, const char *name, struct bund
                    struct buf *why)
 {
     char *path = files_join(b->dir, name);
-    crypto_hash_sha256_state hash;
+    struct sha256 hash;
     uint8_t chunk[READ_CHUNK_BYTES];
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t got = -1;
 
     free(path);
     row->bytes = 0;
-    crypto_hash_sha256_init(&hash);
+    sha256_begin(&hash);
     while (fd >= 0 && (got = read(fd, chunk, sizeof chunk)) > 0) {
-        crypto_hash_sha256_update(&hash, chunk, (size_t)got);
+        sha256_add(&hash, chunk, (size_t)got);
         row->bytes += got;
     }
     if (got < 0)
         archive_explain(why, name, errno);
-    crypto_hash_sha256_final(&hash, row->sha256);
+    sha256_end(&hash, row->sha256);
     if (fd >= 0)
         close(fd);
     return got < 0 ? -1 : 0;

@@ -9,8 +9,8 @@
 
 #include "input.h"
 #include "petition_text.h"
+#include "sha256.h"
 
-#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -112,7 +112,7 @@ static int read_file(struct loader *l, const char *file, struct content_file *ou
     else if (!input_is_utf8(data.data, data.len))
         result = fail(l, file, "is not UTF-8");
     if (result == 0) {
-        crypto_hash_sha256(out->hash, (const uint8_t *)data.data, data.len);
+        sha256_of(out->hash, data.data, data.len);
         out->data = buf_detach(&data, &out->len);
     }
     buf_release(&data);

@@ -7,8 +7,9 @@
  */
 #include "db_internal.h"
 
+#include "sha256.h"
+
 #include <inttypes.h>
-#include <sodium.h>
 #include <string.h>
 
 const char *const delivery_state_names[4] = {"queued", "running", "done", "failed"};
@@ -63,7 +64,7 @@ int db_token_find(struct db *db, const uint8_t hash[HASH_LEN], struct buf *name)
 void db_audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *act)
 {
     static const char domain[] = "petition-audit/v1\n";
-    crypto_hash_sha256_state state;
+    struct sha256 state;
     struct buf line;
 
     buf_init(&line, BUF_UNLIMITED);
@@ -74,11 +75,11 @@ void db_audit_hash(uint8_t hash[HASH_LEN], int64_t id, const struct audit_act *a
     buf_adds(&line, ",\"detail\":");
     buf_json(&line, act->detail);
     buf_addc(&line, '}');
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)domain, sizeof domain - 1);
-    crypto_hash_sha256_update(&state, hash, HASH_LEN);
-    crypto_hash_sha256_update(&state, (const uint8_t *)line.data, line.len);
-    crypto_hash_sha256_final(&state, hash);
+    sha256_begin(&state);
+    sha256_add(&state, domain, sizeof domain - 1);
+    sha256_add(&state, hash, HASH_LEN);
+    sha256_add(&state, line.data, line.len);
+    sha256_end(&state, hash);
     buf_release(&line);
 }
 

@@ -7,6 +7,8 @@
  */
 #include "entry.h"
 
+#include "sha256.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -108,13 +110,12 @@ struct part {
 
 static void hash_parts(uint8_t hash[HASH_LEN], const struct part *parts, size_t count)
 {
-    crypto_hash_sha256_state state;
+    struct sha256 state;
 
-    crypto_hash_sha256_init(&state);
+    sha256_begin(&state);
     for (size_t i = 0; i < count; i++)
-        crypto_hash_sha256_update(&state, parts[i].data, parts[i].len);
-    crypto_hash_sha256_final(&state, hash);
-    sodium_memzero(&state, sizeof state);
+        sha256_add(&state, parts[i].data, parts[i].len);
+    sha256_end(&state, hash);
 }
 
 void entry_leaf_hash(uint8_t hash[HASH_LEN], const char *body, size_t len)

@@ -9,10 +9,10 @@
 
 #include "figures.h"
 #include "json.h"
+#include "sha256.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sodium.h>
 #include <string.h>
 
 static const cJSON *addressee_of(const struct letter_source *s)
@@ -322,7 +322,7 @@ void letter_style_hash(struct buf *out, const struct content *content)
 {
     cJSON *nothing = cJSON_CreateObject();
     const char *from, *to = NULL;
-    uint8_t hash[crypto_hash_sha256_BYTES];
+    uint8_t hash[SHA256_LEN];
     struct buf page;
 
     buf_init(&page, BUF_UNLIMITED);
@@ -332,7 +332,7 @@ void letter_style_hash(struct buf *out, const struct content *content)
     if (from)
         to = strstr(from += strlen("<style>"), "</style>");
     if (to) {
-        crypto_hash_sha256(hash, (const uint8_t *)from, (size_t)(to - from));
+        sha256_of(hash, from, (size_t)(to - from));
         buf_adds(out, "sha256-");
         buf_base64(out, hash, sizeof hash);
     }

@@ -4,6 +4,7 @@
 #include "note.h"
 
 #include "files.h"
+#include "sha256.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -31,15 +32,15 @@ bool note_is_name(const char *name)
 static void key_id(char id[9], const char *name, const uint8_t seed[SEED_BYTES])
 {
     uint8_t public_key[crypto_sign_PUBLICKEYBYTES], secret[crypto_sign_SECRETKEYBYTES], hash[32];
-    crypto_hash_sha256_state state;
+    struct sha256 state;
     const uint8_t type[] = {'\n', TYPE_ED25519};
 
     crypto_sign_seed_keypair(public_key, secret, seed);
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)name, strlen(name));
-    crypto_hash_sha256_update(&state, type, sizeof type);
-    crypto_hash_sha256_update(&state, public_key, sizeof public_key);
-    crypto_hash_sha256_final(&state, hash);
+    sha256_begin(&state);
+    sha256_add(&state, name, strlen(name));
+    sha256_add(&state, type, sizeof type);
+    sha256_add(&state, public_key, sizeof public_key);
+    sha256_end(&state, hash);
     sodium_bin2hex(id, 9, hash, 4);
     sodium_memzero(secret, sizeof secret);
 }

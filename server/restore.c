@@ -12,6 +12,7 @@
 #include "files.h"
 #include "minisign.h"
 #include "note.h"
+#include "sha256.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -165,18 +166,18 @@ static int read_manifest(struct restoring *r, struct backup_reader *reader)
 static int unpack_member(struct restoring *r, struct backup_reader *reader, int which, int fd)
 {
     uint8_t piece[PIECE_BYTES], hash[HASH_LEN];
-    crypto_hash_sha256_state state;
+    struct sha256 state;
     const char *why = "is damaged: a member is not what the manifest says";
     ssize_t got;
 
-    crypto_hash_sha256_init(&state);
+    sha256_begin(&state);
     while ((got = backup_read(reader, piece, sizeof piece, &why)) > 0) {
-        crypto_hash_sha256_update(&state, piece, (size_t)got);
+        sha256_add(&state, piece, (size_t)got);
         if (files_write_all(fd, piece, (size_t)got) != 0)
             return complain_errno(r, r->draft);
     }
     sodium_memzero(piece, sizeof piece);
-    crypto_hash_sha256_final(&state, hash);
+    sha256_end(&state, hash);
     if (got < 0 || memcmp(hash, r->manifest->members[which].sha256, HASH_LEN) != 0)
         return complain(r, r->request->file, why);
     return fsync(fd) == 0 ? 0 : complain_errno(r, r->draft);
