@@ -569,21 +569,46 @@ static int tally_add(struct db *db, const struct tally_cell *what, int64_t n)
     }
 }
 
-/* Counts a live submission of the tag; signatures and confirmed follow from its row. */
+static int signer_get(struct db *db, const uint8_t *tag, int64_t *live, int64_t *confirmed)
+{
+    int result;
+
+    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
+    result = db_step(db, SQL_SIGNER_GET);
+    if (result != DB_OK)
+        return result == DB_NO_ROW ? DB_BROKEN : result;
+    *live = db_column_int(db, SQL_SIGNER_GET, 0);
+    *confirmed = db_column_int(db, SQL_SIGNER_GET, 1);
+    db_finish(db, SQL_SIGNER_GET);
+    return DB_OK;
+}
+
+/* Counts a live submission of the tag; signatures and confirmed follow from its row. A contact's
+ * first one, as nearly all are, is one statement. (RETURNING would make that of all, but costs a
+ * table in memory each time.) */
 static int signer_raise(struct db *db, const uint8_t *tag, bool confirmed)
 {
     struct totals *t = &db->work.totals;
+    int64_t live, live_confirmed;
     int result;
 
     db_bind_blob(db, SQL_SIGNER_ADD, 1, tag, TAG_LEN);
     db_bind_int(db, SQL_SIGNER_ADD, 2, confirmed);
-    result = db_step(db, SQL_SIGNER_ADD);
-    if (result == DB_OK) {
-        t->signatures += db_column_int(db, SQL_SIGNER_ADD, 0) == 1;
-        t->confirmed += confirmed && db_column_int(db, SQL_SIGNER_ADD, 1) == 1;
+    result = db_exec(db, SQL_SIGNER_ADD);
+    if (result != DB_OK)
+        return result;
+    if (sqlite3_changes(db->handle) == 1) {
+        t->signatures++;
+        t->confirmed += confirmed;
+        return DB_OK;
     }
-    db_finish(db, SQL_SIGNER_ADD);
-    return result;
+    result = signer_get(db, tag, &live, &live_confirmed);
+    if (result != DB_OK)
+        return result;
+    t->confirmed += confirmed && live_confirmed == 0;
+    db_bind_blob(db, SQL_SIGNER_RAISE, 1, tag, TAG_LEN);
+    db_bind_int(db, SQL_SIGNER_RAISE, 2, confirmed);
+    return db_exec(db, SQL_SIGNER_RAISE);
 }
 
 static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
@@ -591,15 +616,10 @@ static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
     struct totals *t = &db->work.totals;
     enum sql change = SQL_SIGNER_LOWER;
     int64_t live, live_confirmed;
-    int result;
+    int result = signer_get(db, tag, &live, &live_confirmed);
 
-    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
-    result = db_step(db, SQL_SIGNER_GET);
     if (result != DB_OK)
-        return result == DB_NO_ROW ? DB_BROKEN : result;
-    live = db_column_int(db, SQL_SIGNER_GET, 0);
-    live_confirmed = db_column_int(db, SQL_SIGNER_GET, 1);
-    db_finish(db, SQL_SIGNER_GET);
+        return result;
     if (live == 1)
         change = SQL_SIGNER_DELETE;
     else

@@ -57,8 +57,9 @@ const char *const db_sql[SQL__COUNT] = {
         " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
         " WHERE s.idx >= ?1 AND s.tag IS NOT NULL ORDER BY s.idx",
     [SQL_SIGNER_ADD] = "INSERT INTO signer(tag, live, confirmed) VALUES(?1, 1, ?2)"
-                       " ON CONFLICT DO UPDATE SET live = live + 1, confirmed = confirmed + ?2"
-                       " RETURNING live, confirmed",
+                       " ON CONFLICT DO NOTHING",
+    [SQL_SIGNER_RAISE] = "UPDATE signer SET live = live + 1, confirmed = confirmed + ?2"
+                         " WHERE tag = ?1",
     [SQL_SIGNER_GET] = "SELECT live, confirmed FROM signer WHERE tag = ?1",
     [SQL_SIGNER_LOWER] = "UPDATE signer SET live = live - 1, confirmed = confirmed - ?2"
                          " WHERE tag = ?1",
