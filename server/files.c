@@ -13,10 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY_FILE_MAX_BYTES 4096
+#define COPY_CHUNK_BYTES   (64 * 1024 * 1024)
 
 char *files_join(const char *dir, const char *name)
 {
@@ -101,16 +103,15 @@ static int write_bytes(int fd, void *ctx)
     return files_write_all(fd, b->data, b->len);
 }
 
-/* Copies from the current offset of the descriptor in ctx to its end. */
+/* Copies from the current offset of the descriptor in ctx to its end, inside of the kernel. */
 static int write_copy(int fd, void *ctx)
 {
     const int *from = ctx;
-    char chunk[65536];
     ssize_t got;
 
-    while ((got = read(*from, chunk, sizeof chunk)) > 0)
-        if (files_write_all(fd, chunk, (size_t)got) != 0)
-            return -1;
+    do
+        got = sendfile(fd, *from, NULL, COPY_CHUNK_BYTES);
+    while (got > 0 || (got < 0 && errno == EINTR));
     return got == 0 ? 0 : -1;
 }
 
