@@ -46,7 +46,7 @@ test('without scripts: log in, deliver, hand over, find and remove', async () =>
         await page.getByRole('link', { name: 'Record the hand-over to addressee 3' }).click();
         await page.getByLabel('Note').fill('to the reception');
         await button(page, 'Record it').click();
-        await page.getByText(/Handed over on .*: to the reception/).waitFor();
+        await page.getByText(/Handed over on .* – to the reception/).waitFor();
 
         await page.getByRole('link', { name: 'Find', exact: true }).click();
         await page.getByLabel('Code of the receipt').fill('1');
