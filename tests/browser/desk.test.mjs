@@ -140,6 +140,6 @@ test('one-time codes: scan, confirm, keep the recovery codes, log in with the ne
         await button(page, 'Log out').click();
         await login(page, totp(secret, 1));
         await page.goto(`${service.origin}/admin/account`);
-        await page.getByText('You have 10 recovery codes left.').waitFor();
+        await page.getByText('Recovery codes left: 10.').waitFor();
     });
 });
