@@ -46,7 +46,7 @@ test('without scripts: log in, deliver, hand over, find and remove', async () =>
         await page.getByRole('link', { name: 'Record the hand-over to addressee 3' }).click();
         await page.getByLabel('Note').fill('to the reception');
         await button(page, 'Record it').click();
-        await page.getByText(/Handed over on .*: to the reception/).waitFor();
+        await page.getByText(/Handed over on .* – to the reception/).waitFor();
 
         await page.getByRole('link', { name: 'Find', exact: true }).click();
         await page.getByLabel('Code of the receipt').fill('1');
@@ -140,6 +140,6 @@ test('one-time codes: scan, confirm, keep the recovery codes, log in with the ne
         await button(page, 'Log out').click();
         await login(page, totp(secret, 1));
         await page.goto(`${service.origin}/admin/account`);
-        await page.getByText('You have 10 recovery codes left.').waitFor();
+        await page.getByText('Recovery codes left: 10.').waitFor();
     });
 });

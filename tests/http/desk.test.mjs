@@ -329,8 +329,8 @@ test('a removal shows the count first, then lowers it, in the log, the figures a
     const [row] = await query(service.dir,
         "SELECT CAST(body AS TEXT) AS body FROM log_entry ORDER BY idx DESC LIMIT 1");
     assert.equal(row.body, `{"v":1,"t":"void","i":${one.index},"why":"fraud"}`);
-    assert.match((await desk.post('/admin/find', { code: String(one.index) })).text, /Removed: it is not genuine/);
-    assert.match((await desk.get('/admin/audit')).text, new RegExp(`Removed a signature</strong>: ${one.index} fraud`));
+    assert.match((await desk.post('/admin/find', { code: String(one.index) })).text, /Removed – it is not genuine/);
+    assert.match((await desk.get('/admin/audit')).text, new RegExp(`Removed a signature</strong> – ${one.index} fraud`));
 });
 
 test('petition void removes by the same rules, and says what is wrong', async () => {
@@ -385,14 +385,14 @@ test('an export needs the password once more', async () => {
 test('a delivery goes from preview to completion; then the files with names are gone', async () => {
     const desk = await Desk.login(service, 'organiser');
     const preview = await desk.get('/admin/deliveries');
-    assert.equal([...preview.text.matchAll(/list with the names/g)].length, 18);
-    assert.equal([...preview.text.matchAll(/list without any name/g)].length, 1);
+    assert.equal([...preview.text.matchAll(/List with the names/g)].length, 18);
+    assert.equal([...preview.text.matchAll(/List without any name/g)].length, 1);
     const started = await desk.post('/admin/deliveries');
     const path = started.headers.location.split('?')[0];
     await until(async () => /ready<\/strong>/.test((await desk.get(path)).text), 'the delivery is done');
     const zip = await desk.get(`${path}/bundles/1.zip`);
     assert.equal(zip.status, 200);
-    assert.equal([...(await desk.get(path)).text.matchAll(/\d letters, list with/g)].length, 19);
+    assert.equal([...(await desk.get(path)).text.matchAll(/Letters: \d\. List with/g)].length, 19);
     assert.equal(zip.body.subarray(0, 2).toString(), 'PK');
     const reader = await Desk.login(service, 'reader');
     assert.ok(!(await reader.get(path)).text.includes('.zip'));
@@ -401,7 +401,7 @@ test('a delivery goes from preview to completion; then the files with names are 
     assert.equal((await desk.post(`${path}/handover/3`, { day: 'soon', note: 'x' })).status, 422);
     assert.equal((await desk.post(`${path}/handover/20`, { day: '2017-10-23', note: 'x' })).status, 404);
     assert.equal((await desk.post(`${path}/handover/3`, { day: '2017-10-23', note: 'by <hand>' })).status, 303);
-    assert.match((await desk.get(path)).text, /Handed over on 23 October 2017, noted by organiser: by &lt;hand&gt;/);
+    assert.match((await desk.get(path)).text, /Handed over on 23 October 2017, noted by organiser – by &lt;hand&gt;/);
 
     assert.equal((await desk.post(`${path}/complete`)).status, 422, 'it asks for a yes');
     assert.equal((await desk.post(`${path}/complete`, { sure: 'yes' })).status, 303);
