@@ -4,7 +4,8 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          sha256 json input csv identity negotiate entry seal backup minisign note figures template compress \
+          sha256 json input csv identity negotiate merkle entry seal backup minisign note checkpoint tlog \
+          tlog_reader tlog_proof figures template compress \
           recent db db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
           http http_reply http_pages http_stats runkey \
           hours writer watchdog view form submit removal paper batch publisher \

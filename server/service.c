@@ -86,7 +86,7 @@ static int read_opening(struct service *s, struct db *db, struct buf *err,
         result = 0;
     else
         complain(err, s->database, "has no entry 0");
-    entry_leaf_hash(genesis, body.data, body.len);
+    merkle_leaf(genesis, body.data, body.len);
     buf_release(&body);
     return result;
 }
