@@ -99,7 +99,7 @@ static void run_behind_gate(struct gate_task *task)
     act->job.result = writer_run(act->context->writer, &act->job);
     if (act->job.result == JOB_COMMITTED && act->status == 200) {
         enum gate_verdict verdict =
-            gate_check(act->context->gate, &act->who, act_field(act, "password"), &act->wait_s);
+            gate_check(act->context->gate, task, &act->who, act_field(act, "password"));
 
         act->proven = verdict == GATE_OPEN;
         if (act->proven && act->kind->work)
@@ -111,7 +111,7 @@ static void run_behind_gate(struct gate_task *task)
         if (verdict == GATE_WRONG)
             act->why = "desk.error.password";
         if (act->proven && act->status == 200)
-            gate_forget(act->context->gate, act->who.name);
+            gate_forget(act->context->gate, act->who.name, &task->from);
     }
     http_wake(act->request);
 }
@@ -187,10 +187,14 @@ static int check(struct act *act, const char *given)
 }
 
 /* Hands the parked act over; false if there is no place for it. */
-static bool reserve(const struct act *act)
+static bool reserve(struct act *act)
 {
-    return act->kind->password ? gate_reserve(act->context->gate)
-                               : writer_reserve(act->context->writer);
+    struct peer_address client;
+
+    if (!act->kind->password)
+        return writer_reserve(act->context->writer);
+    http_client(act->request, &client);
+    return gate_reserve(act->context->gate, &act->task, &client);
 }
 
 void act_start(struct http_request *rq, const struct act_context *context,

@@ -54,7 +54,6 @@ struct act {
     struct input form;      /* of a POST by a session */
     int status;
     const char *why;          /* with a status of refusal: key of the text for a page, or NULL */
-    int wait_s;               /* with 429: seconds until a password is looked at again */
     bool proven;              /* the password has been checked */
     struct organiser_row who; /* from apply() on */
     int lang;                 /* of enum lang: chosen with ?lang=, else the session's; -1: none */

@@ -10,7 +10,7 @@ import { Service, parallel, query, run, signer, sleep, until, withdrawCode } fro
 let service;
 let owner;
 before(async () => {
-    service = await Service.create({ settings: { count_step: 1, publish_min: 1 } });
+    service = await Service.create({ settings: { count_step: 1, publish_min: 1, trusted_proxies: '127.0.0.1' } });
     await service.organiser('admin', PASSWORD);
     owner = await Desk.login(service);
     for (const role of ['reader', 'organiser']) {
@@ -96,7 +96,7 @@ test('more log-ins than the queue holds get 503, and later ones are let in', asy
         return { desk, form: formToken(await desk.get('/admin/login')) };
     });
     const answers = await parallel(24, 24, (i) => desks[i].desk.send('/admin/login',
-        { form: desks[i].form, name: `crowd-${i}`, password: 'wrong wrong wrong', code: '' }));
+        { form: desks[i].form, name: `crowd-${i}`, password: 'wrong wrong wrong', code: '' }, { 'x-forwarded-for': `192.0.2.${i}` }));
     const statuses = answers.map((answer) => answer.status);
     assert.ok(statuses.filter((status) => status === 503).length >= 8, statuses.join(' '));
     assert.ok(statuses.filter((status) => status === 422).length >= 8, statuses.join(' '));

@@ -11,7 +11,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { Desk, PASSWORD } from './desk.mjs';
+import { Desk, PASSWORD, believesForwarded } from './desk.mjs';
 import { CLIENT, HOST, Proxy, replaced } from './proxies.mjs';
 import { Service, freePort, run, scratch, signer, succeed, until } from './harness.mjs';
 
@@ -397,6 +397,16 @@ test('a trusted_proxies that is no list of addresses is refused, exit 2, in one 
         assert.equal(result.status, 2, `${value}: ${result.stderr}`);
         assert.match(result.stderr, /trusted_proxies/);
         assert.equal(result.stderr.trim().split('\n').length, 1);
+    }
+});
+
+test('X-Forwarded-For is believed over a Unix socket, and over TCP from trusted proxies only', async () => {
+    for (const [socket, settings, believed] of [[path.join(scratch(), 'http.sock'), {}, true], [undefined, {}, false],
+        [undefined, { trusted_proxies: '10.0.0.0/8' }, false], [undefined, { trusted_proxies: '10.0.0.0/8, 127.0.0.1' }, true]]) {
+        const service = await initialised(settings, socket);
+        await service.start();
+        assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
+        await service.close();
     }
 });
 
