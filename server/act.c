@@ -23,9 +23,11 @@ static int find_session(struct act *act, struct db *db, struct session_row *sess
     if (result != DB_OK)
         return result;
     if (!session_alive(session, now_s)) {
+        live_end(act->context->live, act->hash);
         result = db_session_end(db, act->hash);
         return result == DB_OK ? DB_NO_ROW : result;
     }
+    live_seen(act->context->live, act->hash, now_s);
     if (session_seen_due(session, now_s))
         result = db_session_seen(db, act->hash, now_s);
     if (result == DB_OK && act->lang >= 0 && act->lang != session->lang)
@@ -224,6 +226,18 @@ void act_start(struct http_request *rq, const struct act_context *context,
         gate_submit(context->gate, &act->task);
     else
         writer_submit(context->writer, &act->job);
+}
+
+bool act_may_send_large(void *ctx, const struct http_request *rq)
+{
+    const struct act_context *context = ctx;
+    const char *cookie = http_cookie(rq, SESSION_COOKIE);
+    uint8_t hash[HASH_LEN];
+
+    if (!cookie)
+        return false;
+    session_hash(hash, cookie);
+    return live_has(context->live, hash, time(NULL));
 }
 
 const char *act_field(const struct act *act, const char *name)

@@ -234,6 +234,8 @@ struct session_row {
 int db_session_add(struct db *db, const uint8_t hash[HASH_LEN], const char *organiser,
                    int64_t now_s) DB_CHECKED;
 int db_session_get(struct db *db, const uint8_t hash[HASH_LEN], struct session_row *out) DB_CHECKED;
+/* The first one behind `hash`, in the order of bytes, into `hash` and *seen_s; DB_NO_ROW: none. */
+int db_session_next(struct db *db, uint8_t hash[HASH_LEN], int64_t *seen_s) DB_CHECKED;
 int db_session_seen(struct db *db, const uint8_t hash[HASH_LEN], int64_t now_s) DB_CHECKED;
 int db_session_lang(struct db *db, const uint8_t hash[HASH_LEN], int lang) DB_CHECKED;
 int db_session_end(struct db *db, const uint8_t hash[HASH_LEN]) DB_CHECKED;

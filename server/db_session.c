@@ -135,6 +135,25 @@ int db_session_get(struct db *db, const uint8_t hash[HASH_LEN], struct session_r
     return result;
 }
 
+int db_session_next(struct db *db, uint8_t hash[HASH_LEN], int64_t *seen_s)
+{
+    const enum sql next = SQL_SESSION_NEXT;
+    const void *found;
+    size_t len;
+    int result;
+
+    db_bind_blob(db, next, 1, hash, HASH_LEN);
+    result = db_step(db, next);
+    if (result == DB_OK) {
+        found = db_column_blob(db, next, 0, &len);
+        if (found && len == HASH_LEN)
+            memcpy(hash, found, HASH_LEN);
+        *seen_s = db_column_int(db, next, 1);
+    }
+    db_finish(db, next);
+    return result;
+}
+
 static int change_session(struct db *db, enum sql which, const uint8_t *hash, int64_t value)
 {
     db_bind_blob(db, which, 1, hash, HASH_LEN);

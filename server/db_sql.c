@@ -95,6 +95,7 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_SESSION_ADD] = "INSERT INTO session(hash, organiser, created_s, seen_s)"
                         " VALUES(?1, ?2, ?3, ?3)",
     [SQL_SESSION_GET] = "SELECT organiser, lang, created_s, seen_s FROM session WHERE hash = ?1",
+    [SQL_SESSION_NEXT] = "SELECT hash, seen_s FROM session WHERE hash > ?1 ORDER BY hash LIMIT 1",
     [SQL_SESSION_SEEN] = "UPDATE session SET seen_s = ?2 WHERE hash = ?1",
     [SQL_SESSION_LANG] = "UPDATE session SET lang = ?2 WHERE hash = ?1",
     [SQL_SESSION_END] = "DELETE FROM session WHERE hash = ?1",

@@ -271,11 +271,13 @@ void desk_post_login(struct http_request *rq, void *ctx)
 
 static int apply_logout(struct act *act, struct db *db)
 {
+    live_end(act->context->live, act->hash);
     return db_session_end(db, act->hash);
 }
 
 static int apply_logout_all(struct act *act, struct db *db)
 {
+    live_end(act->context->live, act->hash);
     return db_session_end_all(db, act->who.name);
 }
 
