@@ -216,6 +216,9 @@ int db_organiser_next(struct db *db, const char *after,
                       char name[ORGANISER_NAME_MAX + 1]) DB_CHECKED;
 int db_organiser_set_role(struct db *db, const char *name, enum role role) DB_CHECKED;
 int db_organiser_owners(struct db *db, int64_t *count) DB_CHECKED;
+/* With all sessions, tokens and codes; what the trail and deliveries say of him stays. DB_NO_ROW:
+ * nobody of that name. */
+int db_organiser_remove(struct db *db, const char *name) DB_CHECKED;
 
 /* Sets the secret, or with NULL removes it; forgets the recovery codes. `step` counts as used. */
 int db_totp_set(struct db *db, const char *name, const uint8_t *secret, int64_t step) DB_CHECKED;

@@ -65,6 +65,22 @@ int db_organiser_owners(struct db *db, int64_t *count)
     return result;
 }
 
+int db_organiser_remove(struct db *db, const char *name)
+{
+    static const enum sql clear[] = {SQL_SESSION_END_ALL, SQL_TOKEN_CLEAR, SQL_RECOVERY_CLEAR};
+
+    for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
+        int result;
+
+        db_bind_text(db, clear[i], 1, name);
+        result = db_exec(db, clear[i]);
+        if (result != DB_OK)
+            return result;
+    }
+    db_bind_text(db, SQL_ORGANISER_REMOVE, 1, name);
+    return db_exists(db, SQL_ORGANISER_REMOVE);
+}
+
 /* ---- one-time codes */
 
 int db_totp_set(struct db *db, const char *name, const uint8_t *secret, int64_t step)

@@ -104,6 +104,9 @@ for (const lang of ['en', 'fr', 'km'])
                 for (const path of PAGES) {
                     await page.goto(`${service.origin}${path}`);
                     assert.equal(await page.locator('html').getAttribute('lang'), lang);
+                    await page.evaluate(() => document.querySelectorAll('details').forEach((part) => {
+                        part.open = true;
+                    }));
                     await check(path);
                 }
                 await page.goto(`${service.origin}/admin/find`);
