@@ -27,7 +27,7 @@
 #define SPARE_DESCRIPTORS       128 /* database, files, log */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
-#define READ_AWAY_MAX_BYTES     HTTP_LARGE_MAX_BYTES /* of a body too large: read before the 413 */
+#define READ_AWAY_MAX_BYTES     (HTTP_LARGE_MAX_BYTES + 65536) /* of a body that is refused */
 #define DRAIN_MAX_MS            3000 /* for half a request; parked ones are waited for */
 #define DRAIN_FRESH_MS          1000 /* for the first request of a new connection */
 #define DRAIN_QUIET_MS          200  /* so long without a request: nobody is in between */
