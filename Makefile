@@ -10,7 +10,7 @@ MODULES = buf log files peer config notify metrics \
           http http_reply http_pages http_stats runkey \
           hours writer watchdog view form submit removal paper batch publisher \
           annex letter archive bundle delivery \
-          health monitor sign withdraw pages export session password delays gate act totp \
+          health monitor sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup service control backup_make restore check commands serve main
