@@ -282,7 +282,7 @@ test('who is removed can do nothing any more, and stays in the journal; the last
         for (const table of ['session', 'token', 'recovery'])
             assert.deepEqual(await query(other.dir, `SELECT 1 FROM ${table} WHERE organiser = 'gone'`), [], table);
         const journal = (await first.get('/admin/audit')).text;
-        assert.match(journal, /Removed an organiser<\/strong>: gone/);
+        assert.match(journal, /Removed an organiser<\/strong> – gone/);
         assert.match(journal, /· gone<\/span>/, 'what they did');
         assert.match(journal, /sound up to act \d+: nothing/);
         assert.equal((await first.get(started.headers.location)).status, 200, 'what they did is still shown');
