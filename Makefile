@@ -94,9 +94,9 @@ unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
 
 # Measuring. The program with one transaction per request is built in a folder of its own.
-BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree
 
-$(BUILD)/fill: tests/bench/fill.c $(LIBRARY)
+$(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
 
