@@ -107,17 +107,21 @@ static bool is_spelled_so(struct row_check *r, const struct row *row, const stru
 {
     char day[11];
     size_t len = (size_t)(row->opened.end - row->opened.at);
+    struct buf base64;
 
+    buf_init(&base64, 2 * OPENING_LEN);
+    buf_base64(&base64, opening, OPENING_LEN);
     day_text(day, f->day);
     buf_clear(&r->again);
     buf_csv(&r->again, f->name);
     buf_addc(&r->again, ',');
     buf_csv(&r->again, f->country);
-    buf_printf(&r->again, ",\"%s\",\"", day);
-    buf_base64(&r->again, opening, OPENING_LEN);
-    buf_adds(&r->again, "\",\"");
+    buf_printf(&r->again, ",\"%s\",", day);
+    buf_csv(&r->again, base64.data);
+    buf_adds(&r->again, ",\"");
     buf_base64(&r->again, (const uint8_t *)r->fields.data, r->fields.len);
     buf_addc(&r->again, '"');
+    buf_release(&base64);
     return buf_ok(&r->again) && r->again.len == len &&
            memcmp(r->again.data, row->opened.at, len) == 0;
 }
@@ -150,7 +154,8 @@ static const char *check_fields(struct row_check *r, const struct row *row,
                : "was signed under another text than its entry says";
 }
 
-/* Takes the opening and FIELDS out of the last five cells. */
+/* Takes the opening and FIELDS out of the last five cells. An opening that begins with '+' has an
+ * apostrophe in front, for spreadsheets. */
 static bool read_opened(struct row_check *r, const struct row *row, uint8_t opening[OPENING_LEN])
 {
     size_t len = (size_t)(row->opened.end - row->opened.at);
@@ -160,7 +165,7 @@ static bool read_opened(struct row_check *r, const struct row *row, uint8_t open
     buf_clear(&r->fields);
     csv_init(&csv, row->opened.at, len);
     ok = csv_next(&csv) == CSV_ROW && csv.count == OPENED_CELLS &&
-         base64_decode(opening, OPENING_LEN, csv.cells[3]) == 0 &&
+         base64_decode(opening, OPENING_LEN, csv.cells[3] + (csv.cells[3][0] == '\'')) == 0 &&
          buf_unbase64(&r->fields, csv.cells[4], strlen(csv.cells[4])) == 0;
     csv_release(&csv);
     return ok;

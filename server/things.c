@@ -1,6 +1,6 @@
 /*
- * things: recognising files (see things.h). One thread. What does not begin like anything else is
- * taken for a checkpoint, and refused as one.
+ * things: recognising files (see things.h). One thread. A file is known by how it begins; a
+ * checkpoint by the signature that it has.
  */
 #include "things.h"
 
@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #define ZIP_HEAD   "PK\3\4"
+#define NOTE_MARK  "\n\n\xe2\x80\x94 " /* between a note's text and its signatures */
 #define PROOF_HEAD "c2sp.org/tlog-proof@"
 
 static bool begins(const char *text, const char *head)
@@ -42,7 +43,7 @@ static int read_checkpoint(struct thing *t, const struct buf *file, struct buf *
 {
     t->kind = THING_CHECKPOINT;
     buf_add(&t->note, file->data, file->len);
-    if (file->len > 0 && buf_ok(&t->note))
+    if (buf_ok(&t->note) && memmem(file->data, file->len, NOTE_MARK, strlen(NOTE_MARK)))
         return 0;
     buf_adds(why, "is no receipt, opening, checkpoint, bundle or log");
     return -1;

@@ -355,6 +355,7 @@ static int check_opening(struct verifying *v, struct thing *t)
 static int check_bundle(struct verifying *v, struct thing *t)
 {
     const struct bundle_facts *f = bundle_check_facts(t->bundle);
+    char key[MINISIGN_PUBLIC_TEXT + 80];
     struct row_counts rows;
 
     if (bundle_check_run(t->bundle, v->audit, &rows, &v->why) != 0)
@@ -369,11 +370,12 @@ static int check_bundle(struct verifying *v, struct thing *t)
                "%s: %" PRId64 " signatures + %" PRId64 " repeats = %" PRId64 " submissions\n",
                t->name, f->totals[BUNDLE_SIGNATURES], f->totals[BUNDLE_REPEATS],
                f->totals[BUNDLE_SUBMISSIONS]);
-    if (f->key_is_its_own)
-        buf_printf(&v->believed,
-                   "believed: that this minisign key is the petition's, which the bundle names "
-                   "itself: %s\n",
-                   f->minisign_key);
+    if (f->key_is_its_own) {
+        snprintf(key, sizeof key,
+                 "that this minisign key is the petition's, which the bundle names itself: %s",
+                 f->minisign_key);
+        believe(v, key);
+    }
     believe(v, "the tier of each row, the countries of private rows, repeats and confirmations");
     if (!v->audit)
         believe(v, "that the rows are those of the log: give log.zip of this delivery, too");
