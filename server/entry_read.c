@@ -121,7 +121,7 @@ int fields_read(struct fields_read *out, const char *text, size_t len)
     struct buf again;
     bool same = false;
 
-    *out = (struct fields_read){NULL};
+    *out = (struct fields_read){.name = NULL};
     buf_init(&again, FIELDS_MAX_BYTES);
     if (json && fill_fields(out, json)) {
         entry_fields(&again, &out->fields);
@@ -138,5 +138,5 @@ void fields_release(struct fields_read *f)
 {
     free(f->name);
     free(f->country);
-    *f = (struct fields_read){NULL};
+    *f = (struct fields_read){.name = NULL};
 }
