@@ -42,10 +42,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         size_t len = (size_t)((newline ? newline : end) - at);
-        int64_t before = audit_size(audit);
+        int64_t before = audit_size(audit), taken;
 
         check_entry(at, len);
-        if (audit_size(audit) != before + (audit_add(audit, at, len) ? 0 : 1))
+        taken = audit_add(audit, at, len) == NULL;
+        if (audit_size(audit) != before + taken)
             abort();
         at += len + (newline ? 1 : 0);
     }
