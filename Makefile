@@ -4,10 +4,11 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint tlog tlog_reader tlog_proof opening audit_log row_check figures template compress \
-          recent db db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
-          http http_reply http_pages http_stats runkey \
-          hours writer watchdog view form submit removal paper batch publisher \
+          json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint \
+          tlog tlog_reader tlog_proof opening audit_log row_check figures template compress \
+          recent db db_log db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
+          http http_reply http_pages http_shared http_stats runkey \
+          hours writer head tiles watchdog view form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           archive_read fetch log_source log_check bundle_check things verify \
           health monitor sign withdraw pages export session password delays gate act totp \
@@ -95,9 +96,9 @@ unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
 
 # Measuring. The program with one transaction per request is built in a folder of its own.
-BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree
 
-$(BUILD)/fill: tests/bench/fill.c $(LIBRARY)
+$(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
 

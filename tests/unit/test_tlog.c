@@ -287,7 +287,7 @@ static void forged_tiles_are_refused(void **state)
         }
         fixture_free(f);
     }
-    assert_true(forgeries > 200);
+    assert_true(forgeries > 100);
 }
 
 static void a_missing_tile_is_said_to_be_missing(void **state)
