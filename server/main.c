@@ -379,11 +379,6 @@ static int run_backup(const struct config *config, const struct command_line *li
     return run_plain(config, &request);
 }
 
-static int run_check(const struct config *config, const struct command_line *line)
-{
-    return run_plain(config, line);
-}
-
 static int run_restore(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
@@ -516,7 +511,7 @@ static const struct command {
     {"withdraw", 2, true, run_withdraw},
     {"backup", 2, true, run_backup},
     {"restore", 2, true, run_restore},
-    {"check", 1, true, run_check},
+    {"check", 1, true, run_plain},
     {"healthcheck", 1, true, run_healthcheck},
     {"void", 3, true, run_plain},
     {"import", 2, true, run_import},

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { Service, parallel, petition, scratch, signer } from './harness.mjs';
+import { Service, parallel, petition, query, scratch, signer, until } from './harness.mjs';
 import { Log, deliveryEntry, keep, keyOf, logOf, remade, signature, unzip, zip } from './mirrors.mjs';
 
 const DELIVERY = 1;
@@ -256,6 +256,26 @@ test('a server is checked by its address, and --save keeps what was seen for the
         assert.equal(readFileSync(saved, 'utf8'), log.checkpoint(), 'what was refused is not kept');
     });
     assert.match(await refused('http://127.0.0.1:9/', '--save', saved), /connect/);
+});
+
+test('the log that our own server serves holds, and the next time it still begins with what was seen', async () => {
+    const saved = path.join(scratch(), 'seen');
+    const vkey = (await service.get('/api/v1/petition')).json.log_vkey;
+    assert.equal(vkey, log.key.vkey);
+    const settled = async () => {
+        await until(async () => {
+            const [{ n }] = await query(service.dir, 'SELECT COUNT(*) AS n FROM log_entry');
+            return (await service.get('/checkpoint')).text.split('\n')[1] === String(n);
+        }, 'all entries are published');
+    };
+    await settled();
+    assert.match(await holds(service.origin, '--vkey', vkey, '--save', saved), /302 sign entries - 2 withdrawn - 1 removed/);
+    const receipt = await service.sign(signer(500));
+    await settled();
+    assert.match(await holds(`${service.origin}/`, '--save', saved), /still begins with/);
+    assert.match(await refused(log.folder(), '--save', saved), /another root|entries only/);
+    const own = await logOf(service);
+    assert.match(await holds(proofFile(receipt.index, undefined, own), service.origin), /, live\n/);
 });
 
 // ---- bundles
