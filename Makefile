@@ -5,7 +5,7 @@
 
 MODULES = buf log files peer config notify metrics \
           json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint \
-          tlog tlog_reader tlog_proof opening audit_log row_check figures template compress \
+          tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
           recent db db_log db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
           http http_reply http_pages http_shared http_stats runkey \
           hours writer head tiles watchdog view form submit removal paper batch publisher \

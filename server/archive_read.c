@@ -7,7 +7,9 @@
  */
 #include "archive_read.h"
 
-#include <errno.h>
+#include "archive.h"
+#include "compress_raw.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,4 +214,68 @@ const char *archive_reader_strict(const char *path)
     ok = is_strict(&l);
     fclose(l.file);
     return ok ? NULL : "is not laid out as a ZIP of this service";
+}
+
+/* ---- the packing */
+
+struct packing {
+    FILE *file; /* at the packed bytes to come */
+    struct compress_raw *again;
+    uint64_t bytes;
+};
+
+static int compare_packed(void *ctx, const void *data, size_t len)
+{
+    struct packing *p = ctx;
+    char there[CHUNK_BYTES];
+
+    p->bytes += len;
+    return len <= sizeof there && fread(there, 1, len, p->file) == len &&
+                   memcmp(there, data, len) == 0
+               ? 0
+               : 1;
+}
+
+static int pack_again(void *ctx, const void *data, size_t len)
+{
+    struct packing *p = ctx;
+
+    return compress_raw_add(p->again, data, len, false);
+}
+
+/* The file stands behind the member before. */
+static bool is_packed_so(struct archive_reader *r, size_t i, int level, FILE *file)
+{
+    struct packing p = {.file = file};
+    const char *name = archive_reader_name(r, i);
+    struct zip_stat st;
+    struct buf why;
+    bool ok = name && zip_stat_index(r->zip, i, 0, &st) == 0 &&
+              fseeko(file, LOCAL_BYTES + (off_t)strlen(name), SEEK_CUR) == 0;
+
+    if (!ok)
+        return false;
+    buf_init(&why, BUF_UNLIMITED);
+    p.again = compress_raw_new(level, compare_packed, &p);
+    ok = archive_reader_stream(r, name, pack_again, &p, &why) == 0 &&
+         compress_raw_add(p.again, "", 0, true) == 0 && p.bytes == st.comp_size;
+    compress_raw_free(p.again);
+    buf_release(&why);
+    return ok;
+}
+
+const char *archive_reader_repack(struct archive_reader *r, const char *path, const char *streamed)
+{
+    FILE *file = fopen(path, "rbe");
+    bool ok = file != NULL;
+
+    for (size_t i = 0; ok && i < archive_reader_count(r); i++) {
+        const char *name = archive_reader_name(r, i);
+        bool is_streamed = name && strncmp(name, streamed, strlen(streamed)) == 0;
+
+        ok = is_packed_so(r, i, is_streamed ? ARCHIVE_STREAM_LEVEL : ARCHIVE_LEVEL, file);
+    }
+    if (file)
+        fclose(file);
+    return ok ? NULL : "is not packed as this service packs it: bytes were changed";
 }

@@ -21,6 +21,12 @@ void archive_reader_close(struct archive_reader *r);
  * sentence without its stop. */
 const char *archive_reader_strict(const char *path) __attribute__((warn_unused_result));
 
+/* Whether each member of a file with that layout is packed into the very bytes that archive.h packs
+ * it into: as `streamed` for those whose name begins so. It can be told only where zlib is the
+ * same. NULL, or what is wrong, as above. */
+const char *archive_reader_repack(struct archive_reader *r, const char *path, const char *streamed)
+    __attribute__((warn_unused_result));
+
 size_t archive_reader_count(const struct archive_reader *r);
 /* NULL behind the last. */
 const char *archive_reader_name(const struct archive_reader *r, size_t i);

@@ -7,6 +7,7 @@
 #include "bundle_check.h"
 
 #include "archive_read.h"
+#include "compress_raw.h"
 #include "json.h"
 #include "take.h"
 
@@ -32,6 +33,7 @@ struct listed {
 };
 
 struct bundle_check {
+    char *path;
     struct archive_reader *zip;
     struct bundle_facts facts;
     cJSON *manifest;
@@ -52,6 +54,7 @@ void bundle_check_close(struct bundle_check *b)
     if (!b)
         return;
     archive_reader_close(b->zip);
+    free(b->path);
     cJSON_Delete(b->manifest);
     buf_release(&b->facts.checkpoint);
     free(b->files);
@@ -258,6 +261,7 @@ struct bundle_check *bundle_check_open(const char *path, const char *minisign_ke
     struct bundle_check *b = xcalloc(1, sizeof *b);
     const char *wrong = archive_reader_strict(path);
 
+    b->path = xstrdup(path);
     buf_init(&b->facts.checkpoint, NOTE_MAX_BYTES);
     if (wrong)
         buf_adds(why, wrong);
@@ -335,6 +339,16 @@ static int read_members(struct reading *r)
             return -1;
     }
     return count == b->count + UNSUMMED ? 0 : fail(r->why, "a file of " SUMS " is missing");
+}
+
+/* What the sums cannot show: that the ZIP itself is the one that was made. */
+static int check_packing(struct bundle_check *b, struct buf *why)
+{
+    const char *wrong = NULL;
+
+    if (strcmp(json_text(b->manifest, "zlib"), compress_raw_version()) == 0)
+        wrong = archive_reader_repack(b->zip, b->path, ROWS);
+    return wrong ? fail(why, wrong) : 0;
 }
 
 /* ---- totals */
@@ -430,6 +444,8 @@ int bundle_check_run(struct bundle_check *b, const struct audit *audit, struct r
         result = check_totals(&b->facts, row_check_counts(r.rows), why);
     if (result == 0 && audit)
         result = check_counts(&b->facts, audit, why);
+    if (result == 0)
+        result = check_packing(b, why);
     *counts = *row_check_counts(r.rows);
     row_check_free(r.rows);
     return result;

@@ -209,6 +209,7 @@ const UNSUMMED = ['manifest.json', 'SHA256SUMS', 'SHA256SUMS.minisig'];
 export async function remade(files, minisignKey, change = () => {}) {
     const manifest = JSON.parse(files['manifest.json']);
     const others = Object.fromEntries(Object.entries(files).filter(([name]) => !UNSUMMED.includes(name)));
+    delete manifest.zlib; // packed by another program
     change(others, manifest);
     const entries = Object.entries(others);
     manifest.files = entries.map(([name, bytes]) => ({ name, sha256: sha256(bytes), bytes: bytes.length }));

@@ -490,6 +490,16 @@ test('of 400 mutated bundles none is accepted', async () => {
     assert.equal(await mutate(bytes, 400, 'bundle.zip', [logZip], (mutated) => sameContent(mutated, bundles[7])), 400);
 });
 
+test('of 300 mutations of a bundle as the server packs it none is accepted, not even one that unpacks to the same', async () => {
+    const out = scratch();
+    await service.succeed(['deliver', '--out', out]);
+    const bytes = readFileSync(path.join(out, names(out)[7]));
+    assert.equal(await mutate(bytes, 300, 'bundle.zip', []), 300);
+    const files = unzip(bytes);
+    assert.match(JSON.parse(files['manifest.json']).zlib, /^\d+\.\d+/);
+    assert.match(await refused(keep('packed-anew.zip', zip(files))), /not packed as this service packs it/);
+});
+
 // ---- usage
 
 test('files of 10 MB, empty ones, folders without a log, and none at all: a clear line', async () => {
