@@ -8,7 +8,7 @@ MODULES = buf log files peer config notify metrics \
           tlog_reader tlog_proof figures template compress \
           recent db db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
           http http_reply http_pages http_stats runkey \
-          hours writer watchdog view form submit removal paper batch publisher \
+          hours writer watchdog view view_page form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           health monitor sign withdraw pages export session password delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
@@ -124,7 +124,7 @@ test:
 layers:
 	@seen=" "; bad=0; for m in $(MODULES); do seen="$$seen$$m "; \
 	for h in $$(sed -n 's/^#include "\(.*\)\.h"/\1/p' server/$$m.[ch] | sort -u); do \
-	case "$$seen banned db_internal db_schema http_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
+	case "$$seen banned db_internal db_schema http_internal view_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
 	done; done; \
 	for f in server/*.c; do m=$$(basename $$f .c); case "$$seen" in *" $$m "*) ;; \
 	*) echo "$$f is in no layer"; bad=1;; esac; done; exit $$bad
