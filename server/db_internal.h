@@ -18,6 +18,12 @@ enum sql {
     SQL_LOG_SIZE,
     SQL_LOG_APPEND,
     SQL_LOG_ENTRY,
+    SQL_LOG_ENTRIES,
+    SQL_TILE_ADD,
+    SQL_TILE_GET,
+    SQL_TILE_COUNT,
+    SQL_CHECKPOINT_ADD,
+    SQL_CHECKPOINT_LAST,
     SQL_LOG_TEXTS,
     SQL_TOTALS_START,
     SQL_TOTALS_READ,
@@ -107,6 +113,18 @@ int64_t db_column_int(struct db *db, enum sql which, int column);
 const char *db_column_text(struct db *db, enum sql which, int column);
 const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len);
 void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
+
+/* The right edge of the log, as of the last commit and in the open transaction; the writer's. */
+struct db_edges {
+    struct tlog_edge committed, work;
+};
+struct db_edges *db_edges(struct db *db);
+/* Reads or rebuilds them, when the writer opens; hashes what an older version has not hashed. */
+int db_edges_load(struct db *db) DB_CHECKED;
+/* Hashes the next entry; full tiles go to the database, in the open transaction. */
+int db_edges_append(struct db *db, const struct buf *body) DB_CHECKED;
+void db_edges_commit(struct db *db);
+void db_edges_rollback(struct db *db);
 
 /* SQLite's connection, for db_copy and db_check. */
 struct sqlite3 *db_handle(struct db *db);

@@ -1,7 +1,8 @@
 /*
  * service: what `serve` and the commands both need of a data directory, opened and checked.
  *
- * Opening takes the directory's lock, checks keys against entry 0 and starts the writer; for
+ * Opening takes the directory's lock, checks keys against entry 0 and the log against what has been
+ * published of it, and starts the writer; for
  * serving it also appends a `text` entry if the texts have changed, and gets signing ready. It
  * fails closed: whatever is missing or does not belong here is named in one line. A struct service
  * is the composition, not a world: modules get the parts they need, never the whole.
@@ -21,6 +22,7 @@ struct service {
     char *deliveries; /* DIR/deliveries */
     struct content *content;
     struct minisign *minisign;
+    struct head *head; /* the published log */
     struct identity *identity;
     struct runkey *runkey;
     struct opening_entry opening; /* entry 0 */
