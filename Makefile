@@ -6,11 +6,11 @@
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity negotiate merkle entry seal backup minisign note checkpoint tlog \
           tlog_reader tlog_proof figures template compress \
-          recent db db_log db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
-          http http_reply http_pages http_shared http_stats runkey \
-          hours writer head tiles watchdog view view_page form submit removal paper batch publisher \
+          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
+          http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
+          hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive bundle delivery \
-          health monitor sign withdraw pages export session password delays gate act totp \
+          health monitor lookup thanks receipt sign withdraw pages export session password delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup service control backup_make restore check commands serve main

@@ -163,6 +163,8 @@ static void add_form(const struct page *page, const struct view_form *form)
     if (!form)
         return;
     page_flag(page->data, "form");
+    if (form->at_risk)
+        page_flag(page->data, "at_risk");
     add_field(page, form, FIELD_SEED);
     add_field(page, form, FIELD_LANG);
     if (form->errors[FIELD_SEED] == FIELD_OK)
@@ -185,85 +187,6 @@ void view_petition(struct buf *out, const struct view *v, enum lang lang,
     add_addressees(&page);
     add_form(&page, form);
     page_finish(&page, "petition", out);
-}
-
-/* ---- after signing ---- */
-
-/* Percent-encodes all but the unreserved characters of RFC 3986. */
-static void add_encoded(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-            strchr("-._~", c))
-            buf_addc(out, *text);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
-/* Fills U with the address and T with the title, both percent-encoded. */
-static void set_share_link(cJSON *object, const char *pattern, const char *address,
-                           const char *title)
-{
-    struct buf url;
-
-    buf_init(&url, BUF_UNLIMITED);
-    for (const char *p = pattern; *p; p++) {
-        if (*p == 'U' || *p == 'T')
-            add_encoded(&url, *p == 'U' ? address : title);
-        else
-            buf_addc(&url, *p);
-    }
-    page_text(object, "url", url.data);
-    buf_release(&url);
-}
-
-static void add_share_links(const struct page *page, const char *address, const char *title)
-{
-    static const struct {
-        const char *label, *pattern;
-    } services[] = {
-        {"Telegram", "https://t.me/share/url?url=U&text=T"},
-        {"Facebook", "https://www.facebook.com/sharer/sharer.php?u=U"},
-        {"WhatsApp", "https://wa.me/?text=T%20U"},
-        {NULL, "mailto:?subject=T&body=U"},
-    };
-    cJSON *links = page_must(cJSON_AddArrayToObject(page->data, "share_links"));
-
-    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
-        const char *label = services[i].label;
-        cJSON *link = page_object(links);
-
-        page_text(link, "label", label ? label : page_say(page, "thanks.share.mail"));
-        set_share_link(link, services[i].pattern, address, title);
-    }
-}
-
-void view_thanks(struct buf *out, const struct view *v, enum lang lang, const struct view_thanks *t)
-{
-    struct page page = page_new(v, lang, NULL);
-    const cJSON *title = cJSON_GetObjectItemCaseSensitive(v->content->petition[lang], "title");
-    const char *address;
-
-    cJSON_DeleteItemFromObjectCaseSensitive(page.data, "switch");
-    page_text(page.data, "title", page_say(&page, "thanks.title"));
-    page_text(page.data, "short_code", t->short_code);
-    page_text(page.data, "withdraw_code", t->withdraw_code);
-    page_format(page.data, "share_address", "%s/%s", v->base_url, lang_codes[lang]);
-    address = cJSON_GetObjectItemCaseSensitive(page.data, "share_address")->valuestring;
-    if (*v->base_url != '\0')
-        add_share_links(&page, address, title->valuestring);
-    page_finish(&page, "thanks", out);
-}
-
-void view_thanks_gone(struct buf *out, const struct view *v, enum lang lang)
-{
-    struct page page = page_new(v, lang, NULL);
-
-    page_text(page.data, "title", page_say(&page, "gone.title"));
-    page_finish(&page, "thanks_gone", out);
 }
 
 /* ---- withdrawing ---- */
