@@ -232,22 +232,27 @@ test('a form without the session’s token is refused', async () => {
             assert.equal((await desk.post(target, { form, csv: GOOD, after: '1', why: 'test' })).status, 403);
 });
 
-test('large forms are for sessions: 413 without a cookie, four at once, at most 1 MiB', async () => {
+test('large forms are for live sessions, four at once, at most 1 MiB; anybody else is sent to the log-in', async () => {
     const desk = await Desk.enter();
     const csv = `name,country\n${'A,KH\n'.repeat(4000)}`;
     const page = await desk.check(csv);
     assert.equal(page.status, 200);
     assert.equal(verdicts(page.text).length, 4000);
-    assert.equal((await service.form('/admin/paper/check', { csv })).status, 413);
-    for (const cookie of ['__Host-petition=short', `__Host-petition=${'!'.repeat(43)}`])
-        assert.equal((await service.form('/admin/paper/check', { csv }, { cookie })).status, 413);
-    const stranger = { cookie: `__Host-petition=${randomBytes(32).toString('base64url')}` };
-    assert.equal((await service.form('/admin/paper/check', { csv }, stranger)).status, 403, 'room for it, but no form of a session');
+    const gone = await Desk.enter();
+    await gone.get('/admin/paper');
+    assert.equal((await gone.post('/admin/logout')).status, 303);
+    const random = `__Host-petition=${randomBytes(32).toString('base64url')}`;
+    for (const headers of [{}, ...['__Host-petition=', '__Host-petition=short', random, gone.cookie].map((cookie) => ({ cookie }))])
+        for (const target of ['/admin/paper/check', '/admin/paper']) {
+            const answer = await service.form(target, { form: desk.token, csv }, headers);
+            assert.equal(answer.status, 303, JSON.stringify(headers));
+            assert.equal(answer.headers.location, '/admin/login');
+        }
     assert.equal((await service.form('/admin/paper/check', `csv=${'x'.repeat(1024 * 1024 - 3)}`, { cookie: desk.cookie })).status,
         413, 'read away, for it is just above');
     assert.equal((await desk.post('/admin/logout', { more: 'x'.repeat(20_000) })).status, 413, 'no other form is large');
     // Four that are being sent take all places; small forms still get through.
-    const head = (length) => `POST /admin/paper/check HTTP/1.1\r\nHost: x\r\nCookie: ${desk.cookie}\r\n`
+    const head = (length, cookie = desk.cookie) => `POST /admin/paper/check HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n`
         + `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\ncsv=`;
     const slow = Array.from({ length: 4 }, () => service.raw(head(500_000), 1500));
     await new Promise((resolve) => setTimeout(resolve, 400));
@@ -256,6 +261,14 @@ test('large forms are for sessions: 413 without a cookie, four at once, at most 
     await Promise.all(slow);
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.equal((await desk.check(csv)).status, 200, 'their places are free again');
+    // Any number of strangers takes none.
+    const strangers = Array.from({ length: 12 }, (_, i) => service.raw(head(500_000, i % 2 ? random : gone.cookie), 1500));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal((await desk.check(csv)).status, 200, 'while they are sending');
+    await Promise.all(strangers);
+    // A page that was opened before a restart can be sent after it.
+    await service.restart();
+    assert.equal((await desk.check(csv)).status, 200);
 });
 
 test('every page is there in three languages, with every text', async () => {
