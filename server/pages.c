@@ -63,6 +63,7 @@ static void add_pages(struct set *s, enum lang lang)
     view_progress(add_in(s, html_type, "/progress", lang), view, lang, s->p);
     view_withdraw(add_in(s, html_type, "/withdraw", lang), view, lang, &ask);
     view_receipt(add_in(s, html_type, "/receipt", lang), view, lang, &check);
+    view_verify(add_in(s, html_type, "/verify", lang), view, lang);
     view_privacy(add_in(s, html_type, "/privacy", lang), view, lang);
     buf_add(add_in(s, text_type, "/api/v1/text/", lang), text->data, text->len);
 }

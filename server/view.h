@@ -134,6 +134,8 @@ struct view_receipt {
 };
 void view_receipt(struct buf *out, const struct view *v, enum lang lang,
                   const struct view_receipt *r);
+/* How anybody checks the log, with what commands. */
+void view_verify(struct buf *out, const struct view *v, enum lang lang);
 void view_privacy(struct buf *out, const struct view *v, enum lang lang);
 /* The public figures: count, by country, by day, by tier, as tables. */
 void view_progress(struct buf *out, const struct view *v, enum lang lang,

@@ -185,3 +185,34 @@ void view_receipt(struct buf *out, const struct view *v, enum lang lang,
         add_found(&page, r);
     page_finish(&page, "receipt", out);
 }
+
+/* ---- checking without this server */
+
+/* SITE in the commands is where they ask. */
+static void add_commands(const struct page *page)
+{
+    static const char site[] = "SITE";
+    const char *base_url = page->v->base_url;
+
+    for (const cJSON *block = page->v->content->commands->child; block; block = block->next) {
+        const char *at = strstr(block->valuestring, site);
+        char name[40];
+
+        snprintf(name, sizeof name, "commands_%s", block->string);
+        if (at)
+            page_format(page->data, name, "%.*s%s%s", (int)(at - block->valuestring),
+                        block->valuestring, *base_url ? base_url : page_say(page, "verify.address"),
+                        at + strlen(site));
+        else
+            page_text(page->data, name, block->valuestring);
+    }
+}
+
+void view_verify(struct buf *out, const struct view *v, enum lang lang)
+{
+    struct page page = page_new(v, lang, "/verify");
+
+    page_text(page.data, "title", page_say(&page, "verify.title"));
+    add_commands(&page);
+    page_finish(&page, "verify", out);
+}
