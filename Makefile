@@ -6,12 +6,12 @@
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
-          recent db db_log db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
-          http http_reply http_pages http_shared http_stats runkey \
-          hours writer head tiles watchdog view form submit removal paper batch publisher \
+          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content \
+          listener probe http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
+          hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           archive_read fetch log_source log_check bundle_check things verify \
-          health monitor sign withdraw pages export session live password visitor delays gate act totp \
+          health monitor lookup thanks receipt sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup secret_line service control backup_make restore check commands serve main
@@ -126,7 +126,7 @@ test:
 layers:
 	@seen=" "; bad=0; for m in $(MODULES); do seen="$$seen$$m "; \
 	for h in $$(sed -n 's/^#include "\(.*\)\.h"/\1/p' server/$$m.[ch] | sort -u); do \
-	case "$$seen banned db_internal db_schema http_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
+	case "$$seen banned db_internal db_schema http_internal view_internal " in *" $$h "*) ;; *) echo "server/$$m includes $$h.h, which is listed after it"; bad=1;; esac; \
 	done; done; \
 	for f in server/*.c; do m=$$(basename $$f .c); case "$$seen" in *" $$m "*) ;; \
 	*) echo "$$f is in no layer"; bad=1;; esac; done; exit $$bad

@@ -5,7 +5,7 @@
 -- name of those who did not choose `private`. All else is in the sealed record or a commitment.
 
 PRAGMA application_id = 1346720817;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- The public log, append-only: the exact bytes of every entry, hashed as stored. Entry 0 is the
 -- `open` entry, written by init. Indices have no gaps.
@@ -51,6 +51,18 @@ CREATE TRIGGER log_checkpoint_no_update BEFORE UPDATE ON log_checkpoint
 BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
 CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint
 BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
+
+-- What the log says of a sign entry, and of its deliveries, found without reading the log; written
+-- with each wd, void and dlv entry, in its transaction.
+CREATE TABLE log_end (
+    idx   INTEGER PRIMARY KEY REFERENCES log_entry,             -- the sign entry
+    entry INTEGER NOT NULL REFERENCES log_entry CHECK (entry > idx) -- that ended it
+) STRICT;
+CREATE TABLE log_delivery (
+    n    INTEGER PRIMARY KEY CHECK (n > 0),
+    size INTEGER NOT NULL CHECK (size > 0),      -- of the log, when it was frozen
+    entry INTEGER NOT NULL REFERENCES log_entry
+) STRICT;
 
 -- One accepted form, or one row of a paper batch; idx is its `sign` entry. Live while tag is set:
 -- withdrawal and removal NULL tag, name, opening and sealed.

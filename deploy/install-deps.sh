@@ -90,6 +90,8 @@ if [ "$test_too" = yes ]; then
     need_program golang-go go
     need_file golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb
     need_program openssl openssl
+    need_program jq jq
+    need_program python3 python3
     need_program systemd systemd-analyze
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core

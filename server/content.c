@@ -23,36 +23,15 @@
 const char *const lang_codes[LANG__COUNT] = {"en", "fr", "km"};
 
 /* Every page; partials are found by the templates that use them. */
+/* clang-format off */
 static const char *const template_names[] = {
-    "petition",
-    "thanks",
-    "thanks_gone",
-    "withdraw",
-    "privacy",
-    "progress",
-    "error",
-    "letter",
-    "summary",
-    "desk-login",
-    "desk-refused",
-    "desk-overview",
-    "desk-deliveries",
-    "desk-delivery",
-    "desk-letters",
-    "desk-handover",
-    "desk-complete",
-    "desk-find",
-    "desk-void",
-    "desk-audit",
-    "desk-exports",
-    "desk-account",
-    "desk-totp",
-    "desk-recovery",
-    "desk-organisers",
-    "desk-paper",
-    "desk-paper_check",
-    "desk-paper_remove",
+    "petition", "thanks", "thanks_gone", "save", "receipt", "verify", "withdraw", "privacy",
+    "progress", "error", "letter", "summary", "desk-login", "desk-refused", "desk-overview",
+    "desk-deliveries", "desk-delivery", "desk-letters", "desk-handover", "desk-complete",
+    "desk-find", "desk-void", "desk-audit", "desk-exports", "desk-account", "desk-totp",
+    "desk-recovery", "desk-organisers", "desk-paper", "desk-paper_check", "desk-paper_remove",
 };
+/* clang-format on */
 #define TEMPLATE_COUNT (sizeof template_names / sizeof *template_names)
 
 struct template_set {
@@ -517,9 +496,16 @@ static int load_templates(struct loader *l)
 
 static int load_plain_files(struct loader *l)
 {
+    struct content_file verify = {0};
+
     if (read_file(l, "style.css", &l->c->style) != 0 ||
-        read_file(l, "mail-domains.conf", &l->c->mail_rules) != 0)
+        read_file(l, "mail-domains.conf", &l->c->mail_rules) != 0 ||
+        read_file(l, "verify.txt", &verify) != 0)
         return -1;
+    l->c->commands = petition_commands(verify.data);
+    free(verify.data);
+    if (!l->c->commands)
+        return fail(l, "verify.txt", "is not made of blocks that begin with \"## name\"");
     if (strchr(l->c->style.data, '<'))
         return fail(l, "style.css", "has a '<', which could end the style element");
     return 0;
@@ -565,6 +551,7 @@ void content_close(struct content *c)
     free(c->plans);
     free(c->names);
     cJSON_Delete(c->addressees);
+    cJSON_Delete(c->commands);
     cJSON_Delete(c->countries);
     free(c);
 }

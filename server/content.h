@@ -3,7 +3,7 @@
  *
  *   addressees.json  countries.json  mail-domains.conf  text/LANG.txt  letters/LANG.json
  *   readme/LANG.txt  catalogue/LANG.json (flat: key -> text)  catalogue/desk-LANG.json (as that,
- *   for the organisers' pages)  templates/NAME.html  style.css
+ *   for the organisers' pages)  templates/NAME.html  style.css  verify.txt
  *
  * Everything is checked at start: UTF-8, JSON syntax, the 19 addressees and the letters of their
  * people, 249 countries, that the catalogues have the same keys and that they have every key the
@@ -46,6 +46,7 @@ struct content {
     struct content_file style;      /* style.css, to be inlined */
     struct content_file mail_rules; /* mail-domains.conf */
     cJSON *addressees;              /* the array "addressees" of the file */
+    cJSON *commands;                /* of verify.txt: name -> what to type */
     cJSON *letters[LANG__COUNT];
     cJSON *catalogue[LANG__COUNT];
     cJSON *country_options[LANG__COUNT]; /* [{"code","name"}…] in that language's order, KH first */

@@ -511,6 +511,8 @@ int db_log_append(struct db *db, const struct buf *body, int64_t *index)
     if (result == DB_OK)
         result = db_edges_append(db, body);
     if (result == DB_OK)
+        result = db_mark_entry(db, db->work.next_index, body);
+    if (result == DB_OK)
         *index = db->work.next_index++;
     return result;
 }

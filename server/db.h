@@ -88,6 +88,13 @@ int db_checkpoint_add(struct db *db, int64_t size, const char *note) DB_CHECKED;
 /* The newest: DB_NO_ROW if there is none. */
 int db_checkpoint_last(struct db *db, int64_t *size, struct buf *note) DB_CHECKED;
 
+/* The size of the first one that holds the entry at that index; DB_NO_ROW: none does. */
+int db_checkpoint_covering(struct db *db, int64_t index, int64_t *size) DB_CHECKED;
+
+/* The delivery with the lowest number above *n whose dlv entry stands before `end`: *n becomes its
+ * number, *size the log's size when it was frozen. DB_NO_ROW: no further one. */
+int db_log_delivery(struct db *db, int64_t end, int64_t *n, int64_t *size) DB_CHECKED;
+
 /* Index of the last `open` or `text` entry; db_log_append of a `text` entry must be followed by
  * db_set_text. */
 int64_t db_text_index(const struct db *db);
@@ -130,7 +137,7 @@ struct submission_view {
     struct buf name, body;
 };
 int db_submission_show(struct db *db, int64_t index, struct submission_view *out) DB_CHECKED;
-/* The entry that ended it, and the reason (VOID__MAX: its signer withdrew). Reads the log. */
+/* The entry that ended it, and the reason (VOID__MAX: its signer withdrew); DB_NO_ROW: none. */
 int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why) DB_CHECKED;
 /* Is it the only live one of its contact? DB_NO_ROW if it is not live. */
 int db_submission_alone(struct db *db, int64_t index, bool *alone) DB_CHECKED;

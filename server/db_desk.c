@@ -335,35 +335,6 @@ int db_submission_show(struct db *db, int64_t index, struct submission_view *out
     return result;
 }
 
-int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why)
-{
-    const enum sql end = SQL_SUBMISSION_END;
-    char withdrawn[64], removed[64];
-    struct buf body;
-    int result;
-
-    buf_init(&body, BUF_UNLIMITED);
-    snprintf(withdrawn, sizeof withdrawn, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",", index);
-    snprintf(removed, sizeof removed, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",", index);
-    db_bind_int(db, end, 1, index);
-    db_bind_blob(db, end, 2, withdrawn, strlen(withdrawn));
-    db_bind_blob(db, end, 3, removed, strlen(removed));
-    result = db_step(db, end);
-    *why = VOID__MAX;
-    if (result == DB_OK) {
-        *entry = db_column_int(db, end, 0);
-        db_add_column(db, end, 1, &body);
-        for (int i = 0; i < VOID__MAX; i++) {
-            snprintf(removed, sizeof removed, "\"why\":\"%s\"", void_why_names[i]);
-            if (strstr(body.data, removed))
-                *why = (enum void_why)i;
-        }
-    }
-    db_finish(db, end);
-    buf_release(&body);
-    return result;
-}
-
 int db_named(struct db *db, uint64_t *count)
 {
     int result = db_step(db, SQL_SUBMISSION_NAMED);

@@ -37,7 +37,11 @@ enum sql {
     SQL_SUBMISSION_GET,
     SQL_SUBMISSION_ERASE,
     SQL_SUBMISSION_SHOW,
-    SQL_SUBMISSION_END,
+    SQL_LOG_END_ADD,
+    SQL_LOG_END_GET,
+    SQL_LOG_DELIVERY_ADD,
+    SQL_LOG_DELIVERIES,
+    SQL_CHECKPOINT_COVERING,
     SQL_SUBMISSION_NAMED,
     SQL_SUBMISSION_ROWS,
     SQL_SIGNER_ADD,
@@ -116,6 +120,9 @@ int64_t db_column_int(struct db *db, enum sql which, int column);
 const char *db_column_text(struct db *db, enum sql which, int column);
 const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len);
 void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
+
+/* Writes down what a wd, void or dlv entry at that index says of others (db_marks.c). */
+int db_mark_entry(struct db *db, int64_t index, const struct buf *body) DB_CHECKED;
 
 /* The right edge of the log, as of the last commit and in the open transaction; the writer's. */
 struct db_edges {

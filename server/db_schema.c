@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   3
+#define USER_VERSION   4
 
 static const char schema[] = {
 #include "schema.inc"
@@ -82,6 +82,16 @@ static const char *const steps[USER_VERSION] = {
           "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; "
           "CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint "
           "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; ",
+    [3] = "CREATE TABLE log_end ("
+          " idx INTEGER PRIMARY KEY REFERENCES log_entry,"
+          " entry INTEGER NOT NULL REFERENCES log_entry CHECK (entry > idx)) STRICT;"
+          "CREATE TABLE log_delivery ("
+          " n INTEGER PRIMARY KEY CHECK (n > 0), size INTEGER NOT NULL CHECK (size > 0),"
+          " entry INTEGER NOT NULL REFERENCES log_entry) STRICT;"
+          "INSERT INTO log_end SELECT json_extract(CAST(body AS TEXT), '$.i'), idx FROM log_entry"
+          " WHERE length(body) <> 120"
+          " AND (substr(body, 1, 15) = CAST('{\"v\":1,\"t\":\"wd\"' AS BLOB)"
+          " OR substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"void\"' AS BLOB));",
 };
 
 static int pragma_int(sqlite3 *handle, const char *pragma)

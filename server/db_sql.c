@@ -18,6 +18,14 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_TILE_COUNT] = "SELECT ifnull(max(n) + 1, 0) FROM log_tile WHERE level = ?1",
     [SQL_CHECKPOINT_ADD] = "INSERT INTO log_checkpoint(size, note) VALUES(?1, ?2)",
     [SQL_CHECKPOINT_LAST] = "SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1",
+    [SQL_CHECKPOINT_COVERING] = "SELECT size FROM log_checkpoint WHERE size > ?1"
+                                " ORDER BY size LIMIT 1",
+    [SQL_LOG_END_ADD] = "INSERT INTO log_end(idx, entry) VALUES(?1, ?2)",
+    [SQL_LOG_END_GET] = "SELECT e.idx, e.body FROM log_end AS x JOIN log_entry AS e"
+                        " ON e.idx = x.entry WHERE x.idx = ?1",
+    [SQL_LOG_DELIVERY_ADD] = "INSERT INTO log_delivery(n, size, entry) VALUES(?1, ?2, ?3)",
+    [SQL_LOG_DELIVERIES] = "SELECT n, size FROM log_delivery WHERE n > ?1 AND entry < ?2"
+                           " ORDER BY n LIMIT 1",
     /* The length, which needs no more than the row's head, leaves few rows to look into. */
     [SQL_LOG_TEXTS] = "SELECT idx FROM log_entry WHERE length(body) <> 120"
                       " AND substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"text\"' AS BLOB)"
@@ -53,9 +61,6 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_SUBMISSION_SHOW] = "SELECT s.tag IS NOT NULL, s.tier, s.visibility, s.country, s.day,"
                             " s.name, s.batch, e.body FROM submission AS s"
                             " JOIN log_entry AS e ON e.idx = s.idx WHERE s.idx = ?1",
-    [SQL_SUBMISSION_END] = "SELECT idx, body FROM log_entry WHERE idx > ?1 AND length(body) <> 120"
-                           " AND (substr(body, 1, length(?2)) = ?2"
-                           " OR substr(body, 1, length(?3)) = ?3) LIMIT 1",
     [SQL_SUBMISSION_NAMED] = "SELECT count(*) FROM submission"
                              " WHERE tag IS NOT NULL AND visibility > 0",
     [SQL_SUBMISSION_ROWS] =

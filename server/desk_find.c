@@ -17,24 +17,9 @@ enum code_kind { CODE_NONE, CODE_INDEX, CODE_SHORT, CODE_WITHDRAW };
 struct asked {
     enum code_kind kind;
     int64_t index;
-    char plain[CODE_MAX]; /* CODE_SHORT: without hyphens */
+    char plain[CODE_MAX]; /* CODE_SHORT: as it is printed */
     uint8_t seed[SEED_LEN];
 };
-
-/* Upper case, without spaces and hyphens, O as 0, I and L as 1. */
-static void normalise(char out[CODE_MAX], const char *typed)
-{
-    size_t len = 0;
-
-    for (; *typed && len + 1 < CODE_MAX; typed++) {
-        char c = *typed >= 'a' && *typed <= 'z' ? (char)(*typed - 'a' + 'A') : *typed;
-
-        if (c == ' ' || c == '-')
-            continue;
-        out[len++] = c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c;
-    }
-    out[len] = '\0';
-}
 
 static void read_code(struct asked *a, const char *typed)
 {
@@ -46,28 +31,25 @@ static void read_code(struct asked *a, const char *typed)
         a->kind = CODE_WITHDRAW;
         return;
     }
-    a->index = strtoll(typed, &end, 10);
-    if (end == typed || a->index <= 0 || a->index == INT64_MAX)
-        return;
-    if (end[strspn(end, " ")] == '\0') {
-        a->kind = CODE_INDEX;
-    } else if (*end == '-') {
+    if (entry_parse_short_code(&a->index, a->plain, typed) == 0) {
         a->kind = CODE_SHORT;
-        normalise(a->plain, typed);
+        return;
     }
+    a->index = strtoll(typed, &end, 10);
+    if (end != typed && a->index > 0 && a->index < INT64_MAX && end[strspn(end, " ")] == '\0')
+        a->kind = CODE_INDEX;
 }
 
 /* True if the code is that of the submission, not only of its place. */
 static bool fits(const struct asked *a, const struct submission_view *s)
 {
     uint8_t leaf[HASH_LEN], secret[HASH_LEN], expected[HASH_LEN], given[HASH_LEN];
-    char code[CODE_MAX], plain[CODE_MAX];
+    char code[CODE_MAX];
 
     if (a->kind == CODE_SHORT) {
         merkle_leaf(leaf, s->body.data, s->body.len);
         entry_short_code(code, a->index, leaf);
-        normalise(plain, code);
-        return strcmp(plain, a->plain) == 0;
+        return strcmp(code, a->plain) == 0;
     }
     if (a->kind == CODE_WITHDRAW) {
         entry_withdraw_secret(secret, a->seed);

@@ -348,13 +348,18 @@ void entry_withdraw_code(char out[CODE_MAX], int64_t index, const uint8_t seed[S
     sodium_memzero(text, sizeof text);
 }
 
+static void print_short_code(char out[CODE_MAX], int64_t index, const char text[SHORT_DIGITS + 1])
+{
+    snprintf(out, CODE_MAX, "%" PRId64 "-%.4s-%s", index, text, text + 4);
+}
+
 void entry_short_code(char out[CODE_MAX], int64_t index, const uint8_t leaf[HASH_LEN])
 {
     char text[SHORT_DIGITS + 1] = "";
 
     for (size_t i = 0; i < SHORT_DIGITS; i++)
         text[i] = crockford[five_bits(leaf, HASH_LEN, i)];
-    snprintf(out, CODE_MAX, "%" PRId64 "-%.4s-%s", index, text, text + 4);
+    print_short_code(out, index, text);
 }
 
 /* A code in digits, split into its two parts. */
@@ -363,8 +368,8 @@ struct code {
     size_t count, index_count;
 };
 
-/* The index ends at the first hyphen; without one, the last 27 digits are the rest. */
-static bool read_code(struct code *c, const char *code)
+/* The index ends at the first hyphen; without one, the last `rest` digits are the rest. */
+static bool read_code(struct code *c, const char *code, size_t rest)
 {
     bool split = false;
 
@@ -383,9 +388,9 @@ static bool read_code(struct code *c, const char *code)
             return false;
         c->digits[c->count++] = (uint8_t)value;
     }
-    if (!split && c->count > CODE_DIGITS)
-        c->index_count = c->count - CODE_DIGITS;
-    return c->index_count > 0 && c->count - c->index_count == CODE_DIGITS;
+    if (!split && c->count > rest)
+        c->index_count = c->count - rest;
+    return c->index_count > 0 && c->count - c->index_count == rest;
 }
 
 /* Decimal without leading zeros; false above INDEX_MAX. */
@@ -427,8 +432,21 @@ int entry_parse_withdraw_code(int64_t *index, uint8_t seed[SEED_LEN], const char
     struct code c = {.count = 0};
     bool ok = false;
 
-    if (read_code(&c, code) && read_index(index, &c))
+    if (read_code(&c, code, CODE_DIGITS) && read_index(index, &c))
         ok = read_seed(seed, c.digits + c.index_count);
     sodium_memzero(&c, sizeof c);
     return ok ? 0 : -1;
+}
+
+int entry_parse_short_code(int64_t *index, char plain[CODE_MAX], const char *code)
+{
+    struct code c = {.count = 0};
+    char text[SHORT_DIGITS + 1] = "";
+
+    if (!read_code(&c, code, SHORT_DIGITS) || !read_index(index, &c))
+        return -1;
+    for (size_t i = 0; i < SHORT_DIGITS; i++)
+        text[i] = crockford[c.digits[c.index_count + i]];
+    print_short_code(plain, *index, text);
+    return 0;
 }

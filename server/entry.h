@@ -86,5 +86,9 @@ void entry_short_code(char out[CODE_MAX], int64_t index, const uint8_t leaf[HASH
  * padding bits, an index with leading zeros or above 2^53. */
 int entry_parse_withdraw_code(int64_t *index, uint8_t seed[SEED_LEN], const char *code)
     __attribute__((warn_unused_result));
+/* The same rules, without a check digit: `plain` becomes the code as entry_short_code writes it.
+ * Whether it is that of the entry is not checked. */
+int entry_parse_short_code(int64_t *index, char plain[CODE_MAX], const char *code)
+    __attribute__((warn_unused_result));
 
 #endif

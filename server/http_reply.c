@@ -273,7 +273,7 @@ void http_reply_stream(struct http_request *rq, const struct http_stream *stream
 
 const char *http_param(const struct http_request *rq, size_t i)
 {
-    return i < rq->params.count ? rq->params.value[i] : "";
+    return negotiate_param(&rq->params, i);
 }
 
 const char *http_body(const struct http_request *rq, size_t *len)

@@ -50,16 +50,24 @@ static bool match_segment(const char *pattern, size_t pattern_len, const char *t
     } else {
         ok = len > 0;
     }
-    if (!ok || captured >= NEGOTIATE_PARAM_BYTES || params->count == NEGOTIATE_PARAMS_MAX)
+    if (!ok || captured >= NEGOTIATE_PARAM_BYTES - params->used ||
+        params->count == NEGOTIATE_PARAMS_MAX)
         return false;
-    memcpy(params->value[params->count], text, captured);
-    params->value[params->count++][captured] = '\0';
+    memcpy(params->text + params->used, text, captured);
+    params->at[params->count++] = params->used;
+    params->used += captured + 1;
+    params->text[params->used - 1] = '\0';
     return true;
+}
+
+const char *negotiate_param(const struct path_params *params, size_t i)
+{
+    return i < params->count ? params->text + params->at[i] : "";
 }
 
 bool negotiate_path(const char *pattern, const char *path, struct path_params *params)
 {
-    params->count = 0;
+    params->count = params->used = 0;
     while (*pattern == '/' && *path == '/') {
         size_t pattern_len = strcspn(++pattern, "/"), len = strcspn(++path, "/");
 

@@ -10,17 +10,19 @@
 #include "buf.h"
 
 #define NEGOTIATE_PARAMS_MAX  2
-#define NEGOTIATE_PARAM_BYTES 640
+#define NEGOTIATE_PARAM_BYTES 2600 /* of all of a path, each with its NUL */
 
 struct path_params {
     size_t count;
-    char value[NEGOTIATE_PARAMS_MAX][NEGOTIATE_PARAM_BYTES];
+    size_t at[NEGOTIATE_PARAMS_MAX], used; /* in text */
+    char text[NEGOTIATE_PARAM_BYTES];
 };
 
-/* Matches a path against a pattern of literal segments and {lang}, {n}, {n}.zip, {text},
- * {rest}
+/* Matches a path against a pattern of literal segments and {lang}, {n}, {n}.zip, {text}, {rest}
  * (http.h). Fills *params on a match. */
 bool negotiate_path(const char *pattern, const char *path, struct path_params *params);
+/* The i-th, or "" if there are not so many. */
+const char *negotiate_param(const struct path_params *params, size_t i);
 
 enum coding { CODING_IDENTITY, CODING_GZIP, CODING_BROTLI, CODING__COUNT };
 /* True if the header (may be NULL) accepts the coding with a weight above 0. */

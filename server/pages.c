@@ -57,10 +57,13 @@ static void add_pages(struct set *s, enum lang lang)
     const struct view *view = s->config->view;
     const struct content_file *text = &view->content->text[lang];
     const struct view_withdrawal ask = {WITHDRAW_ASK, NULL};
+    const struct view_receipt check = {.state = RECEIPT_ASK};
 
     view_petition(add_in(s, html_type, "", lang), view, lang, s->p, NULL);
     view_progress(add_in(s, html_type, "/progress", lang), view, lang, s->p);
     view_withdraw(add_in(s, html_type, "/withdraw", lang), view, lang, &ask);
+    view_receipt(add_in(s, html_type, "/receipt", lang), view, lang, &check);
+    view_verify(add_in(s, html_type, "/verify", lang), view, lang);
     view_privacy(add_in(s, html_type, "/privacy", lang), view, lang);
     buf_add(add_in(s, text_type, "/api/v1/text/", lang), text->data, text->len);
 }

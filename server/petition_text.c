@@ -40,3 +40,26 @@ cJSON *petition_text_parse(const char *text)
     free(copy);
     return petition;
 }
+
+cJSON *petition_commands(const char *text)
+{
+    static const char start[] = "## ";
+    cJSON *blocks = cJSON_CreateObject();
+
+    while (strncmp(text, start, strlen(start)) == 0) {
+        const char *name = text + strlen(start), *body = name + strcspn(name, "\n");
+        const char *end = strstr(body, "\n## ");
+        size_t len = end ? (size_t)(end - body) : strlen(body);
+        char *key = strndup(name, (size_t)(body - name));
+        char *block = strndup(body + (*body == '\n'), len > 0 ? len - (*body == '\n') : 0);
+
+        cJSON_AddStringToObject(blocks, key, block);
+        free(key);
+        free(block);
+        text = body + len + (end ? 1 : 0);
+    }
+    if (*text == '\0' && blocks && blocks->child)
+        return blocks;
+    cJSON_Delete(blocks);
+    return NULL;
+}

@@ -15,4 +15,8 @@
  */
 cJSON *petition_text_parse(const char *text);
 
+/* The commands of the page on checking the log: {"name": "commands"…}, from blocks that begin with
+ * a line "## name". The caller owns it. NULL if the text does not begin with one. */
+cJSON *petition_commands(const char *text);
+
 #endif

@@ -15,6 +15,7 @@
 #include "monitor.h"
 #include "organiser.h"
 #include "pages.h"
+#include "receipt.h"
 #include "tiles.h"
 #include "watchdog.h"
 #include "withdraw.h"
@@ -31,6 +32,8 @@ struct server {
     struct pages_config pages;
     struct publisher *publisher;
     struct tiles *tiles;
+    struct lookup *lookup;
+    struct receipts receipts;
     struct http_server *http;
     struct http_server *metrics; /* the second listener, or NULL */
     struct monitor monitor;
@@ -49,7 +52,7 @@ struct server {
 
 /* ---- routes */
 
-#define ROUTES_MAX (18 + DESK_ROUTES_MAX)
+#define ROUTES_MAX (20 + DESK_ROUTES_MAX)
 
 static size_t fill_routes(struct server *s, struct http_route *routes)
 {
@@ -61,7 +64,9 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
         {HTTP_GET, HTTP_BODY_NONE, "/healthz", health_alive, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/readyz", health_ready, s->service.writer},
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/sign", sign_form, signing},
-        {HTTP_GET, HTTP_BODY_NONE, "/{lang}/thanks/{text}", sign_thanks, signing},
+        {HTTP_GET, HTTP_BODY_NONE, "/{lang}/thanks/{text}", thanks_page, &s->service.thanks},
+        {HTTP_POST, HTTP_BODY_FORM, "/{lang}/receipt/save", thanks_save, &s->service.thanks},
+        {HTTP_POST, HTTP_BODY_FORM, "/{lang}/receipt", receipt_form, &s->receipts},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/signatures", sign_api, signing},
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
@@ -114,8 +119,12 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .error_ctx = s};
 
     s->tiles = tiles_open(s->service.database, s->service.head, err);
-    if (!s->tiles)
+    if (s->tiles)
+        s->lookup = lookup_open(s->service.database, s->service.head, s->tiles, err);
+    if (!s->lookup)
         return -1;
+    s->service.thanks.lookup = s->lookup;
+    s->receipts = (struct receipts){&s->service.view, s->lookup};
     buf_addc(&s->style_src, '\'');
     view_style_hash(&s->style_src, &s->service.view);
     buf_adds(&s->style_src, "' '");
@@ -254,6 +263,7 @@ static void stop(struct server *s)
         publisher_close(s->publisher);
     if (s->http)
         http_close(s->http);
+    lookup_close(s->lookup);
     live_free(s->live);
     tiles_close(s->tiles);
     service_close(&s->service);

@@ -176,6 +176,7 @@ static int open_for_serving(struct service *s, struct db *db, struct buf *err)
 {
     if (open_pepper(s, err) != 0 || bring_texts_up_to_date(s, db, err) != 0)
         return -1;
+    s->ephemeral = ephemeral_new();
     s->runkey = runkey_open(s->config->data_dir, err);
     return s->runkey ? 0 : -1;
 }
@@ -185,12 +186,14 @@ static void start_signing(struct service *s, const struct db *db, const uint8_t 
     struct submit_config submit = {.identity = s->identity, .text_index = db_text_index(db)};
     struct signing_config config = {.view = &s->view,
                                     .identity = s->identity,
-                                    .runkey = s->runkey,
+                                    .thanks = &s->thanks,
                                     .accept_unconfirmed = s->config->accept_unconfirmed,
                                     .hours = &s->hours};
 
     hours_init(&s->hours, time(NULL));
     memcpy(submit.genesis, genesis, HASH_LEN);
+    s->thanks = (struct thanks){.view = &s->view, .keys = {s->runkey, s->ephemeral}};
+    memcpy(s->thanks.genesis, genesis, HASH_LEN);
     memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     config.submitter = s->submitter = submitter_new(&submit);
     s->signing = signing_new(&config);
@@ -281,6 +284,7 @@ void service_close(struct service *s)
     if (s->identity)
         identity_free(s->identity);
     runkey_close(s->runkey);
+    ephemeral_free(s->ephemeral);
     if (s->minisign)
         minisign_close(s->minisign);
     head_close(s->head);

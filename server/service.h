@@ -25,6 +25,8 @@ struct service {
     struct head *head; /* the published log */
     struct identity *identity;
     struct runkey *runkey;
+    struct ephemeral *ephemeral;
+    struct thanks thanks;         /* its lookup is set by whoever serves */
     struct opening_entry opening; /* entry 0 */
     char minisign_key[MINISIGN_PUBLIC_TEXT];
     struct view view;

@@ -36,7 +36,8 @@ struct submitting {
     struct form form;
     struct draft draft;
     uint8_t recent_key[RECENT_KEY_LEN];
-    bool stored; /* as a new one */
+    bool stored;  /* as a new one */
+    bool at_risk; /* the signer says so: the answer leaves no trace that can be left out */
 };
 
 struct signing *signing_new(const struct signing_config *config)
@@ -155,7 +156,7 @@ static void done(struct job *job)
 static void reply_page(struct submitting *s, int status, const char *notice)
 {
     const struct view *view = s->signing->config.view;
-    struct view_form form = {.notice = notice};
+    struct view_form form = {.at_risk = s->at_risk, .notice = notice};
     struct publication now;
     struct buf seed, page;
     bool again;
@@ -209,29 +210,28 @@ static void reply_busy(struct submitting *s)
         reply_page(s, 503, "sign.busy");
 }
 
-/* What the thank-you page shows, as it lies in its address. */
-struct thanks {
-    uint8_t index[8]; /* little-endian */
-    uint8_t seed[SEED_LEN];
-    uint8_t leaf[HASH_LEN];
-};
-
-static void reply_thanks_page(struct submitting *s)
+/* The codes; and if this form was stored, not found again, what opens its entry. */
+static void reply_codes(struct submitting *s)
 {
-    struct thanks thanks;
-    struct buf location;
+    const struct thanks *thanks = s->signing->config.thanks;
+    struct ticket ticket;
 
-    for (int i = 0; i < 8; i++)
-        thanks.index[i] = (uint8_t)(s->draft.index >> (8 * i));
-    memcpy(thanks.seed, s->form.seed, SEED_LEN);
-    memcpy(thanks.leaf, s->draft.leaf, HASH_LEN);
-    buf_init(&location, BUF_UNLIMITED);
-    buf_printf(&location, "/%s/thanks/", lang_codes[s->form.lang]);
-    runkey_wrap(s->signing->config.runkey, &location, (const uint8_t *)&thanks, sizeof thanks,
-                time(NULL));
-    http_redirect(s->request, 303, location.data);
-    buf_wipe(&location);
-    sodium_memzero(&thanks, sizeof thanks);
+    ticket_init(&ticket);
+    ticket.index = s->draft.index;
+    memcpy(ticket.seed, s->form.seed, SEED_LEN);
+    memcpy(ticket.leaf, s->draft.leaf, HASH_LEN);
+    if (s->stored && !s->at_risk) {
+        ticket.full = true;
+        memcpy(ticket.r, s->draft.opening, HASH_LEN);
+        memcpy(ticket.r2, s->draft.r2, HASH_LEN);
+        buf_adds(&ticket.contact, s->form.canonical.canonical);
+        buf_add(&ticket.fields, s->draft.fields.data, s->draft.fields.len);
+    }
+    if (s->at_risk)
+        thanks_at_risk(s->request, thanks, &ticket);
+    else
+        thanks_redirect(s->request, thanks, &ticket);
+    ticket_release(&ticket);
 }
 
 static void reply_receipt(struct submitting *s)
@@ -258,7 +258,7 @@ static void on_written(struct http_request *rq, void *ctx)
     else if (s->api)
         reply_receipt(s);
     else
-        reply_thanks_page(s);
+        reply_codes(s);
 }
 
 /* ---- handlers */
@@ -291,6 +291,19 @@ static struct submitting *new_submitting(struct signing *signing, struct http_re
     return s;
 }
 
+/* Of the form only. Whatever the box sends means yes, but for the ways to say no. */
+static bool says_at_risk(const struct input *in)
+{
+    static const char *const no[] = {"", "0", "off", "no", "false"};
+    bool again;
+    const struct input_member *m = input_find(in, "risk", &again);
+
+    for (size_t i = 0; m && i < sizeof no / sizeof *no; i++)
+        if (m->string && strcmp(m->string, no[i]) == 0)
+            return again;
+    return m != NULL;
+}
+
 static void handle(struct signing *signing, struct http_request *rq, bool api)
 {
     const struct form_rules rules = {signing->config.view->content, signing->config.identity,
@@ -305,6 +318,7 @@ static void handle(struct signing *signing, struct http_request *rq, bool api)
         http_fail(rq, 400);
         return;
     }
+    s->at_risk = !api && says_at_risk(&s->input);
     if (!signing->config.view->open) {
         if (api)
             http_problem(rq, 403, "Signing is paused.", NULL);
@@ -339,32 +353,4 @@ void sign_form(struct http_request *rq, void *ctx)
 void sign_api(struct http_request *rq, void *ctx)
 {
     handle(ctx, rq, true);
-}
-
-void sign_thanks(struct http_request *rq, void *ctx)
-{
-    struct signing *signing = ctx;
-    char short_code[CODE_MAX], withdraw_code[CODE_MAX];
-    struct view_thanks shown = {short_code, withdraw_code};
-    enum lang lang = (enum lang)lang_of(http_lang(rq));
-    struct thanks thanks;
-    struct buf page;
-    int64_t index = 0;
-    int status = 200;
-
-    buf_init(&page, BUF_UNLIMITED);
-    if (runkey_unwrap(signing->config.runkey, (uint8_t *)&thanks, sizeof thanks, http_param(rq, 1),
-                      time(NULL)) == 0) {
-        for (int i = 0; i < 8; i++)
-            index |= (int64_t)thanks.index[i] << (8 * i);
-        entry_short_code(short_code, index, thanks.leaf);
-        entry_withdraw_code(withdraw_code, index, thanks.seed);
-        view_thanks(&page, signing->config.view, lang, &shown);
-        sodium_memzero(withdraw_code, sizeof withdraw_code);
-        sodium_memzero(&thanks, sizeof thanks);
-    } else {
-        view_thanks_gone(&page, signing->config.view, lang);
-        status = 410;
-    }
-    http_reply(rq, status, "text/html; charset=utf-8", &page);
 }

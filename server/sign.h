@@ -10,15 +10,15 @@
 #include "hours.h"
 #include "http.h"
 #include "publisher.h"
-#include "runkey.h"
 #include "submit.h"
+#include "thanks.h"
 
 struct signing;
 
 struct signing_config {
     const struct view *view; /* with the content, and whether signing is open */
     const struct identity *identity;
-    const struct runkey *runkey;
+    const struct thanks *thanks; /* complete before the first request */
     struct submitter *submitter;
     bool accept_unconfirmed;
     struct hours *hours; /* counts what is new */
@@ -32,8 +32,7 @@ struct writer_hooks signing_hooks(struct signing *s);
 void signing_attach(struct signing *s, struct writer *writer, struct publisher *publisher);
 
 /* Handlers; ctx is the struct signing. */
-http_handler sign_form;   /* POST /{lang}/sign */
-http_handler sign_api;    /* POST /api/v1/signatures */
-http_handler sign_thanks; /* GET /{lang}/thanks/{text} */
+http_handler sign_form; /* POST /{lang}/sign */
+http_handler sign_api;  /* POST /api/v1/signatures */
 
 #endif

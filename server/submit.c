@@ -50,11 +50,13 @@ void draft_init(struct draft *d, const struct form *form, enum tier tier)
     *d = (struct draft){.form = form, .tier = tier};
     buf_init(&d->entry, BUF_UNLIMITED);
     buf_init(&d->record, SEAL_PADDED_LONG - 1);
+    buf_init(&d->fields, BUF_UNLIMITED);
 }
 
 void draft_release(struct draft *d)
 {
     buf_wipe(&d->record);
+    buf_wipe(&d->fields);
     buf_release(&d->entry);
     sodium_memzero(d, sizeof *d);
 }
@@ -62,7 +64,7 @@ void draft_release(struct draft *d)
 bool submission_prepare(const struct submitter *s, struct draft *d)
 {
     const struct form *form = d->form;
-    uint8_t r2[HASH_LEN], secret[HASH_LEN], c[HASH_LEN];
+    uint8_t secret[HASH_LEN], c[HASH_LEN];
     struct fields fields = {form->name.data, form->country, s->config.text_index, 0,
                             form->visibility};
     struct seal_record record = {.name = form->name.data,
@@ -73,8 +75,7 @@ bool submission_prepare(const struct submitter *s, struct draft *d)
                                  .lang = lang_codes[form->lang],
                                  .text = s->config.text_index,
                                  .r = d->opening,
-                                 .r2 = r2};
-    struct buf text;
+                                 .r2 = d->r2};
 
     fields.day = record.day = d->day = day_of(time(NULL));
     if (*form->canonical.canonical)
@@ -84,16 +85,13 @@ bool submission_prepare(const struct submitter *s, struct draft *d)
     entry_withdraw_secret(secret, form->seed);
     entry_withdraw_hash(d->w, secret);
     randombytes_buf(d->opening, HASH_LEN); /* r */
-    randombytes_buf(r2, HASH_LEN);
-    entry_contact_hash(d->opening + HASH_LEN, r2, form->canonical.canonical);
-    buf_init(&text, BUF_UNLIMITED);
-    entry_fields(&text, &fields);
-    entry_commitment(c, s->config.genesis, d->opening, &text);
+    randombytes_buf(d->r2, HASH_LEN);
+    entry_contact_hash(d->opening + HASH_LEN, d->r2, form->canonical.canonical);
+    entry_fields(&d->fields, &fields);
+    entry_commitment(c, s->config.genesis, d->opening, &d->fields);
     entry_sign(&d->entry, c, d->w);
     merkle_leaf(d->leaf, d->entry.data, d->entry.len);
     seal_record_json(&d->record, &record);
-    buf_wipe(&text);
-    sodium_memzero(r2, sizeof r2);
     sodium_memzero(secret, sizeof secret);
     return buf_ok(&d->record);
 }

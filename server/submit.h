@@ -38,7 +38,8 @@ struct draft {
     uint8_t w[HASH_LEN];
     uint8_t opening[OPENING_LEN];
     day_number day;
-    struct buf entry, record;
+    uint8_t r2[HASH_LEN];
+    struct buf entry, record, fields;
     uint8_t leaf[HASH_LEN]; /* of the entry */
     int64_t index;          /* set by submission_apply */
 };

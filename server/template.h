@@ -14,7 +14,7 @@
  * number, false, null, an empty string and an empty array are "none of that". Values only ever
  * stand in text or in quoted attributes: buf_html makes them safe there. In the template's own
  * text, white space with a line break in it becomes one line break: what is indented for its
- * writers costs its readers nothing, and so a template has no <pre>.
+ * writers costs its readers nothing; in a <pre> only values keep their lines.
  */
 #ifndef TEMPLATE_H
 #define TEMPLATE_H

@@ -7,11 +7,8 @@
  * escaping, and the only unescaped value is the style sheet. Headers, caching and the status are
  * left to the handlers.
  */
-#include "view.h"
+#include "view_internal.h"
 
-#include "entry.h"
-
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,149 +22,6 @@ const char *const field_reason_names[FIELD_REASON__COUNT] = {
     "unknown", "url",     "unrecognised", "bad_email", "bad_phone",  "unconfirmed",
 };
 
-/* The order of the language switch. */
-static const struct {
-    enum lang lang;
-    const char *own_name;
-} switch_order[LANG__COUNT] = {
-    {LANG_KM, "ខ្មែរ"},
-    {LANG_EN, "English"},
-    {LANG_FR, "Français"},
-};
-
-/* One page being built. */
-struct page {
-    const struct view *v;
-    enum lang lang;
-    cJSON *data;
-};
-
-/* ---- data ---- */
-
-static cJSON *must(cJSON *item)
-{
-    if (!item)
-        abort(); /* out of memory */
-    return item;
-}
-
-static void set_text(cJSON *object, const char *name, const char *text)
-{
-    must(cJSON_AddStringToObject(object, name, text));
-}
-
-static void set_true(cJSON *object, const char *name)
-{
-    must(cJSON_AddTrueToObject(object, name));
-}
-
-/* A part that content owns and that outlives the page. */
-static void set_shared(cJSON *object, const char *name, cJSON *item)
-{
-    if (item && !cJSON_AddItemReferenceToObject(object, name, item))
-        abort();
-}
-
-static cJSON *add_object(cJSON *array)
-{
-    cJSON *object = must(cJSON_CreateObject());
-
-    cJSON_AddItemToArray(array, object);
-    return object;
-}
-
-static void set_count(const struct page *page, cJSON *object, const char *name, uint64_t n)
-{
-    struct buf text;
-
-    buf_init(&text, BUF_UNLIMITED);
-    figures_number(&text, n, lang_codes[page->lang]);
-    set_text(object, name, text.data);
-    buf_release(&text);
-}
-
-__attribute__((format(printf, 3, 4))) static void set_format(cJSON *object, const char *name,
-                                                             const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    va_end(args);
-    set_text(object, name, text);
-    free(text);
-}
-
-static const char *say(const struct page *page, const char *key)
-{
-    return content_text(page->v->content, page->lang, key);
-}
-
-/* ---- what every page has ---- */
-
-/* The links to the same page in the other languages. */
-static void add_languages(const struct page *page, const char *path)
-{
-    cJSON *languages = must(cJSON_AddArrayToObject(page->data, "languages"));
-
-    for (size_t i = 0; i < LANG__COUNT; i++) {
-        const char *code = lang_codes[switch_order[i].lang];
-        cJSON *language = add_object(languages);
-
-        set_text(language, "code", code);
-        set_text(language, "own_name", switch_order[i].own_name);
-        set_format(language, "here", "/%s%s", code, path ? path : "");
-        set_format(language, "alternate", "%s/%s%s", page->v->base_url, code, path ? path : "");
-        if (switch_order[i].lang == page->lang)
-            set_true(language, "current");
-    }
-}
-
-/* Starts a page. `path` is what follows /LANG in its address ("" for the petition); NULL: the page
- * is an answer that is found at no address of its own, so search engines are kept off. */
-static struct page new_page(const struct view *v, enum lang lang, const char *path)
-{
-    struct page page = {.v = v, .lang = lang, .data = must(cJSON_CreateObject())};
-    const char *named = *v->organiser_name ? v->organiser_name : say(&page, "page.organisers");
-
-    set_text(page.data, "lang", lang_codes[lang]);
-    set_format(page.data, "home", "/%s", lang_codes[lang]);
-    set_text(page.data, "base_url", v->base_url);
-    set_text(page.data, "organiser", v->organiser_name);
-    set_text(page.data, "organiser_contact", v->organiser_contact);
-    set_text(page.data, "responsible", named);
-    cJSON_AddItemToObject(page.data, "html_style",
-                          must(cJSON_CreateStringReference(v->content->style.data)));
-    if (path)
-        set_format(page.data, "canonical", "%s/%s%s", v->base_url, lang_codes[lang], path);
-    set_true(page.data, "switch");
-    add_languages(&page, path);
-    return page;
-}
-
-static void finish_page(struct page *page, const char *template, struct buf *out)
-{
-    const struct content *c = page->v->content;
-
-    template_render(content_template(c, template), out, c->catalogue[page->lang], page->data);
-    cJSON_Delete(page->data);
-}
-
-static void add_problem(const struct page *page, const char *target, const char *text)
-{
-    cJSON *problems = cJSON_GetObjectItemCaseSensitive(page->data, "problems"), *problem;
-
-    if (!problems) {
-        problems = must(cJSON_AddArrayToObject(page->data, "problems"));
-        set_true(page->data, "problems_exist");
-    }
-    problem = add_object(problems);
-    set_text(problem, "target", target);
-    set_text(problem, "text", text);
-}
-
 /* Both of a page that shows the count: it, and the bar towards the next milestone. */
 static void add_figures(const struct page *page, const struct publication *p)
 {
@@ -175,17 +29,17 @@ static void add_figures(const struct page *page, const struct publication *p)
     uint64_t shown = p->count < milestone ? p->count : milestone;
     bool one = p->count == 1 || (p->count == 0 && page->lang == LANG_FR);
 
-    set_count(page, page->data, "count", p->count);
-    set_text(page->data, "count_unit",
-             say(page, one ? "petition.unit.one" : "petition.unit.other"));
-    set_count(page, page->data, "goal", PETITION_GOAL);
-    set_count(page, page->data, "milestone", milestone);
-    set_format(page->data, "bar_max", "%llu", (unsigned long long)milestone);
-    set_format(page->data, "bar_value", "%llu", (unsigned long long)shown);
-    set_count(page, page->data, "step", p->step);
-    set_format(page->data, "seconds", "%d", page->v->publish_every_s);
+    page_count(page, page->data, "count", p->count);
+    page_text(page->data, "count_unit",
+              page_say(page, one ? "petition.unit.one" : "petition.unit.other"));
+    page_count(page, page->data, "goal", PETITION_GOAL);
+    page_count(page, page->data, "milestone", milestone);
+    page_format(page->data, "bar_max", "%llu", (unsigned long long)milestone);
+    page_format(page->data, "bar_value", "%llu", (unsigned long long)shown);
+    page_count(page, page->data, "step", p->step);
+    page_format(page->data, "seconds", "%d", page->v->publish_every_s);
     if (p->step > 1)
-        set_true(page->data, "stepped");
+        page_flag(page->data, "stepped");
 }
 
 /* ---- the petition and its form ---- */
@@ -193,16 +47,16 @@ static void add_figures(const struct page *page, const struct publication *p)
 static void add_addressees(const struct page *page)
 {
     const struct content *c = page->v->content;
-    cJSON *list = must(cJSON_AddArrayToObject(page->data, "addressees"));
+    cJSON *list = page_must(cJSON_AddArrayToObject(page->data, "addressees"));
 
     for (cJSON *from = c->addressees->child; from; from = from->next) {
         const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "country"));
-        cJSON *addressee = add_object(list);
+        cJSON *addressee = page_object(list);
 
-        set_shared(addressee, "place", cJSON_GetObjectItemCaseSensitive(from, "place"));
-        set_shared(addressee, "people", cJSON_GetObjectItemCaseSensitive(from, "people"));
+        page_shared(addressee, "place", cJSON_GetObjectItemCaseSensitive(from, "place"));
+        page_shared(addressee, "people", cJSON_GetObjectItemCaseSensitive(from, "people"));
         if (code && !cJSON_HasObjectItem(addressee, "place"))
-            set_text(addressee, "country_name", content_country_name(c, code, page->lang));
+            page_text(addressee, "country_name", content_country_name(c, code, page->lang));
     }
 }
 
@@ -218,7 +72,7 @@ static const char *problem_text(const struct page *page, enum sign_field field,
     own = cJSON_GetObjectItemCaseSensitive(catalogue, key);
     snprintf(key, sizeof key, "error.%s", name);
     any = cJSON_GetObjectItemCaseSensitive(catalogue, key);
-    return own ? own->valuestring : any ? any->valuestring : say(page, "error.invalid");
+    return own ? own->valuestring : any ? any->valuestring : page_say(page, "error.invalid");
 }
 
 /* The object of one field, with what is wrong with it. */
@@ -231,11 +85,11 @@ static cJSON *add_field(const struct page *page, const struct view_form *form,
     cJSON *object;
 
     snprintf(name, sizeof name, "field_%s", sign_field_names[field]);
-    object = must(cJSON_AddObjectToObject(page->data, name));
+    object = page_must(cJSON_AddObjectToObject(page->data, name));
     if (reason != FIELD_OK) {
-        set_text(object, "error", problem_text(page, field, reason));
-        add_problem(page, visible ? sign_field_names[field] : "sign",
-                    problem_text(page, field, reason));
+        page_text(object, "error", problem_text(page, field, reason));
+        page_problem(page, visible ? sign_field_names[field] : "sign",
+                     problem_text(page, field, reason));
     }
     return object;
 }
@@ -251,18 +105,18 @@ static void add_countries(const struct page *page, cJSON *object, const char *ch
     cJSON *options = page->v->content->country_options[page->lang], *copy;
 
     if (*chosen == '\0') {
-        set_shared(object, "options", options);
+        page_shared(object, "options", options);
         return;
     }
-    copy = must(cJSON_AddArrayToObject(object, "options"));
+    copy = page_must(cJSON_AddArrayToObject(object, "options"));
     for (const cJSON *from = options->child; from; from = from->next) {
         const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "code"));
-        cJSON *option = add_object(copy);
+        cJSON *option = page_object(copy);
 
-        set_text(option, "code", code);
-        set_shared(option, "name", cJSON_GetObjectItemCaseSensitive(from, "name"));
+        page_text(option, "code", code);
+        page_shared(option, "name", cJSON_GetObjectItemCaseSensitive(from, "name"));
         if (strcmp(code, chosen) == 0)
-            set_true(option, "selected");
+            page_flag(option, "selected");
     }
 }
 
@@ -283,14 +137,14 @@ static void add_choices(const struct page *page, const struct view_form *form)
     cJSON *field = add_field(page, form, FIELD_VISIBILITY);
 
     if (strcmp(typed, visibility_names[VISIBILITY_PUBLIC]) == 0)
-        set_true(field, "public");
+        page_flag(field, "public");
     else if (strcmp(typed, visibility_names[VISIBILITY_ADDRESSEES]) == 0)
-        set_true(field, "addressees_too");
+        page_flag(field, "addressees_too");
     else
-        set_true(field, "private");
+        page_flag(field, "private");
     field = add_field(page, form, FIELD_UPDATES);
     if (means_yes(value_of(form, FIELD_UPDATES)))
-        set_true(field, "checked");
+        page_flag(field, "checked");
 }
 
 static void add_form(const struct page *page, const struct view_form *form)
@@ -298,118 +152,41 @@ static void add_form(const struct page *page, const struct view_form *form)
     cJSON *field;
 
     if (page->v->open)
-        set_true(page->data, "open");
+        page_flag(page->data, "open");
     field = add_field(page, form, FIELD_NAME);
-    set_text(field, "value", value_of(form, FIELD_NAME));
+    page_text(field, "value", value_of(form, FIELD_NAME));
     field = add_field(page, form, FIELD_CONTACT);
-    set_text(field, "value", value_of(form, FIELD_CONTACT));
+    page_text(field, "value", value_of(form, FIELD_CONTACT));
     field = add_field(page, form, FIELD_COUNTRY);
     add_countries(page, field, value_of(form, FIELD_COUNTRY));
     add_choices(page, form);
     if (!form)
         return;
-    set_true(page->data, "form");
+    page_flag(page->data, "form");
+    if (form->at_risk)
+        page_flag(page->data, "at_risk");
     add_field(page, form, FIELD_SEED);
     add_field(page, form, FIELD_LANG);
     if (form->errors[FIELD_SEED] == FIELD_OK)
-        set_text(page->data, "seed", value_of(form, FIELD_SEED));
+        page_text(page->data, "seed", value_of(form, FIELD_SEED));
     if (form->notice)
-        set_text(page->data, "notice", say(page, form->notice));
+        page_text(page->data, "notice", page_say(page, form->notice));
 }
 
 void view_petition(struct buf *out, const struct view *v, enum lang lang,
                    const struct publication *p, const struct view_form *form)
 {
-    struct page page = new_page(v, lang, "");
+    struct page page = page_new(v, lang, "");
     cJSON *petition = v->content->petition[lang];
 
-    set_shared(page.data, "title", cJSON_GetObjectItemCaseSensitive(petition, "title"));
-    set_shared(page.data, "blocks", cJSON_GetObjectItemCaseSensitive(petition, "blocks"));
+    page_shared(page.data, "title", cJSON_GetObjectItemCaseSensitive(petition, "title"));
+    page_shared(page.data, "blocks", cJSON_GetObjectItemCaseSensitive(petition, "blocks"));
     add_figures(&page, p);
     if (p->confirmed > 0)
-        set_count(&page, page.data, "confirmed", p->confirmed);
+        page_count(&page, page.data, "confirmed", p->confirmed);
     add_addressees(&page);
     add_form(&page, form);
-    finish_page(&page, "petition", out);
-}
-
-/* ---- after signing ---- */
-
-/* Percent-encodes all but the unreserved characters of RFC 3986. */
-static void add_encoded(struct buf *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-            strchr("-._~", c))
-            buf_addc(out, *text);
-        else
-            buf_printf(out, "%%%02X", c);
-    }
-}
-
-/* Fills U with the address and T with the title, both percent-encoded. */
-static void set_share_link(cJSON *object, const char *pattern, const char *address,
-                           const char *title)
-{
-    struct buf url;
-
-    buf_init(&url, BUF_UNLIMITED);
-    for (const char *p = pattern; *p; p++) {
-        if (*p == 'U' || *p == 'T')
-            add_encoded(&url, *p == 'U' ? address : title);
-        else
-            buf_addc(&url, *p);
-    }
-    set_text(object, "url", url.data);
-    buf_release(&url);
-}
-
-static void add_share_links(const struct page *page, const char *address, const char *title)
-{
-    static const struct {
-        const char *label, *pattern;
-    } services[] = {
-        {"Telegram", "https://t.me/share/url?url=U&text=T"},
-        {"Facebook", "https://www.facebook.com/sharer/sharer.php?u=U"},
-        {"WhatsApp", "https://wa.me/?text=T%20U"},
-        {NULL, "mailto:?subject=T&body=U"},
-    };
-    cJSON *links = must(cJSON_AddArrayToObject(page->data, "share_links"));
-
-    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
-        const char *label = services[i].label;
-        cJSON *link = add_object(links);
-
-        set_text(link, "label", label ? label : say(page, "thanks.share.mail"));
-        set_share_link(link, services[i].pattern, address, title);
-    }
-}
-
-void view_thanks(struct buf *out, const struct view *v, enum lang lang, const struct view_thanks *t)
-{
-    struct page page = new_page(v, lang, NULL);
-    const cJSON *title = cJSON_GetObjectItemCaseSensitive(v->content->petition[lang], "title");
-    const char *address;
-
-    cJSON_DeleteItemFromObjectCaseSensitive(page.data, "switch");
-    set_text(page.data, "title", say(&page, "thanks.title"));
-    set_text(page.data, "short_code", t->short_code);
-    set_text(page.data, "withdraw_code", t->withdraw_code);
-    set_format(page.data, "share_address", "%s/%s", v->base_url, lang_codes[lang]);
-    address = cJSON_GetObjectItemCaseSensitive(page.data, "share_address")->valuestring;
-    if (*v->base_url != '\0')
-        add_share_links(&page, address, title->valuestring);
-    finish_page(&page, "thanks", out);
-}
-
-void view_thanks_gone(struct buf *out, const struct view *v, enum lang lang)
-{
-    struct page page = new_page(v, lang, NULL);
-
-    set_text(page.data, "title", say(&page, "gone.title"));
-    finish_page(&page, "thanks_gone", out);
+    page_finish(&page, "petition", out);
 }
 
 /* ---- withdrawing ---- */
@@ -422,32 +199,32 @@ void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
         [WITHDRAW_MISTYPED] = "withdraw.mistyped",
         [WITHDRAW_UNKNOWN] = "withdraw.unknown",
     };
-    struct page page = new_page(v, lang, "/withdraw");
+    struct page page = page_new(v, lang, "/withdraw");
     const char *error = errors[w->state];
     bool done = w->state == WITHDRAW_DONE;
-    cJSON *field = must(cJSON_AddObjectToObject(page.data, "field_code"));
+    cJSON *field = page_must(cJSON_AddObjectToObject(page.data, "field_code"));
 
-    set_text(page.data, "title", say(&page, done ? "withdraw.done.title" : "withdraw.title"));
-    set_text(field, "value", w->typed ? w->typed : "");
+    page_text(page.data, "title", page_say(&page, done ? "withdraw.done.title" : "withdraw.title"));
+    page_text(field, "value", w->typed ? w->typed : "");
     if (error) {
-        set_text(field, "error", say(&page, error));
-        add_problem(&page, "code", say(&page, error));
+        page_text(field, "error", page_say(&page, error));
+        page_problem(&page, "code", page_say(&page, error));
     }
     if (w->state == WITHDRAW_BUSY)
-        set_text(page.data, "notice", say(&page, "withdraw.busy"));
+        page_text(page.data, "notice", page_say(&page, "withdraw.busy"));
     if (done)
-        set_true(page.data, "done");
-    finish_page(&page, "withdraw", out);
+        page_flag(page.data, "done");
+    page_finish(&page, "withdraw", out);
 }
 
 /* ---- privacy and progress ---- */
 
 void view_privacy(struct buf *out, const struct view *v, enum lang lang)
 {
-    struct page page = new_page(v, lang, "/privacy");
+    struct page page = page_new(v, lang, "/privacy");
 
-    set_text(page.data, "title", say(&page, "privacy.title"));
-    finish_page(&page, "privacy", out);
+    page_text(page.data, "title", page_say(&page, "privacy.title"));
+    page_finish(&page, "privacy", out);
 }
 
 /* Two digits of a date; -1 if they are none. */
@@ -469,11 +246,11 @@ void view_day(struct buf *out, const struct content *c, enum lang lang, const ch
         buf_adds(out, day);
         return;
     }
-    data = must(cJSON_CreateObject());
+    data = page_must(cJSON_CreateObject());
     snprintf(key, sizeof key, "date.month.%d", month);
-    set_text(data, "month", content_text(c, lang, key));
-    set_format(data, "day", "%d", number);
-    set_format(data, "year", "%.4s", day);
+    page_text(data, "month", content_text(c, lang, key));
+    page_format(data, "day", "%d", number);
+    page_format(data, "year", "%.4s", day);
     template_text(out, c->catalogue[lang], number == 1 ? "date.first" : "date.full", data);
     cJSON_Delete(data);
 }
@@ -491,7 +268,7 @@ static void tier_label(struct buf *out, const struct page *page, const char *key
     char name[40];
 
     snprintf(name, sizeof name, "tier.%s", key);
-    buf_adds(out, say(page, name));
+    buf_adds(out, page_say(page, name));
 }
 
 static void day_label(struct buf *out, const struct page *page, const char *key)
@@ -515,18 +292,18 @@ static void add_table(const struct page *page, cJSON *tables, const struct table
 
     if (from->count == 0)
         return;
-    table = add_object(tables);
-    set_text(table, "caption", say(page, kind->caption));
-    set_text(table, "head", say(page, kind->head));
-    rows = must(cJSON_AddArrayToObject(table, "rows"));
+    table = page_object(tables);
+    page_text(table, "caption", page_say(page, kind->caption));
+    page_text(table, "head", page_say(page, kind->head));
+    rows = page_must(cJSON_AddArrayToObject(table, "rows"));
     buf_init(&label, BUF_UNLIMITED);
     for (size_t i = 0; i < from->count; i++) {
-        cJSON *row = add_object(rows);
+        cJSON *row = page_object(rows);
 
         buf_clear(&label);
         kind->label(&label, page, from->cells[i].key);
-        set_text(row, "label", label.data);
-        set_count(page, row, "number", from->cells[i].n);
+        page_text(row, "label", label.data);
+        page_count(page, row, "number", from->cells[i].n);
     }
     buf_release(&label);
 }
@@ -539,42 +316,42 @@ static void add_tables(const struct page *page, const struct publication *p)
                                               tier_label};
     static const struct table_kind by_day = {"progress.day.caption", "progress.day.head",
                                              day_label};
-    cJSON *tables = must(cJSON_AddArrayToObject(page->data, "tables"));
+    cJSON *tables = page_must(cJSON_AddArrayToObject(page->data, "tables"));
 
     add_table(page, tables, &by_country, &p->by_country);
     add_table(page, tables, &by_tier, &p->by_tier);
     add_table(page, tables, &by_day, &p->by_day);
     if (tables->child)
-        set_true(page->data, "tables_exist");
+        page_flag(page->data, "tables_exist");
 }
 
 void view_progress(struct buf *out, const struct view *v, enum lang lang,
                    const struct publication *p)
 {
-    struct page page = new_page(v, lang, "/progress");
+    struct page page = page_new(v, lang, "/progress");
     int minute_of_day = (int)(p->at_s / 60 % (24 * 60));
     struct buf date;
     char day[11];
 
-    set_text(page.data, "title", say(&page, "progress.title"));
-    set_text(page.data, "minisign_key", v->minisign_key);
+    page_text(page.data, "title", page_say(&page, "progress.title"));
+    page_text(page.data, "minisign_key", v->minisign_key);
     add_figures(&page, p);
-    set_count(&page, page.data, "confirmed", p->confirmed);
+    page_count(&page, page.data, "confirmed", p->confirmed);
     buf_init(&date, BUF_UNLIMITED);
     day_text(day, day_of(p->at_s));
     view_day(&date, v->content, lang, day);
-    set_text(page.data, "date", date.data);
+    page_text(page.data, "date", date.data);
     buf_release(&date);
-    set_format(page.data, "time", "%02d:%02d", minute_of_day / 60, minute_of_day % 60);
+    page_format(page.data, "time", "%02d:%02d", minute_of_day / 60, minute_of_day % 60);
     add_tables(&page, p);
-    finish_page(&page, "progress", out);
+    page_finish(&page, "progress", out);
 }
 
 /* ---- errors ---- */
 
 void view_error(struct buf *out, const struct view *v, enum lang lang, int status)
 {
-    struct page page = new_page(v, lang, NULL);
+    struct page page = page_new(v, lang, NULL);
     const cJSON *catalogue = v->content->catalogue[lang];
     char title[40], text[40];
 
@@ -583,9 +360,9 @@ void view_error(struct buf *out, const struct view *v, enum lang lang, int statu
         status = status < 500 ? 400 : 500;
     snprintf(title, sizeof title, "problem.%d.title", status);
     snprintf(text, sizeof text, "problem.%d.text", status);
-    set_text(page.data, "title", say(&page, title));
-    set_text(page.data, "text", say(&page, text));
-    finish_page(&page, "error", out);
+    page_text(page.data, "title", page_say(&page, title));
+    page_text(page.data, "text", page_say(&page, text));
+    page_finish(&page, "error", out);
 }
 
 void view_style_hash(struct buf *out, const struct view *v)

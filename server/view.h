@@ -59,6 +59,7 @@ extern const char *const field_reason_names[FIELD_REASON__COUNT];
 struct view_form {
     const char *values[FIELD__COUNT];
     enum field_reason errors[FIELD__COUNT];
+    bool at_risk;
     const char *notice; /* catalogue key of a notice above the form ("sign.busy"), or NULL */
 };
 
@@ -68,9 +69,22 @@ void view_petition(struct buf *out, const struct view *v, enum lang lang,
 /* After signing. Codes as ASCII. */
 struct view_thanks {
     const char *short_code, *withdraw_code;
+    bool at_risk; /* shown once: nothing below, nothing that leads back or is kept */
+    bool published;
+    const char *address; /* of the page */
+    int reload_s;        /* the page loads itself anew until it is published; 0: it does not */
+    const char *ticket;  /* what the full receipt is made of, for its form; NULL: it cannot be */
 };
+#define VIEW_STILL "still" /* in the query of `address`: the page does not load itself anew */
 void view_thanks(struct buf *out, const struct view *v, enum lang lang,
                  const struct view_thanks *t);
+/* The second step: the warning and the two downloads. */
+struct view_save {
+    const char *ticket;
+    int64_t index;
+    bool published;
+};
+void view_save(struct buf *out, const struct view *v, enum lang lang, const struct view_save *s);
 /* The thank-you page whose link is too old or altered. */
 void view_thanks_gone(struct buf *out, const struct view *v, enum lang lang);
 
@@ -90,6 +104,38 @@ struct view_withdrawal {
 };
 void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
                    const struct view_withdrawal *w);
+
+/* Checking a receipt: the form, with what is wrong with what was pasted, or what the log says. */
+enum receipt_state {
+    RECEIPT_ASK,
+    RECEIPT_MISSING,
+    RECEIPT_MALFORMED, /* neither a short code nor a .tlog-proof */
+    RECEIPT_PRIVATE,   /* the private opening: it must not be shown to anybody */
+    RECEIPT_CODE,      /* a withdrawal code: as that */
+    RECEIPT_FOREIGN,   /* of another log */
+    RECEIPT_FORGED,    /* not signed with the log's key */
+    RECEIPT_BROKEN,    /* its entry is not in its own tree */
+    RECEIPT_FORK,      /* signed with the log's key, and not of the log that is shown */
+    RECEIPT_UNKNOWN,   /* no signature has this code */
+    RECEIPT_LATER,     /* the log is not that long */
+    RECEIPT_BUSY,
+    RECEIPT_FOUND,
+    RECEIPT_STATE__COUNT
+};
+struct view_receipt {
+    enum receipt_state state;
+    const char *typed; /* to be shown again, or NULL */
+    /* RECEIPT_FOUND only: */
+    int64_t index, since, end; /* as in lookup.h */
+    enum void_why why;
+    const int64_t *deliveries;
+    size_t delivery_count;
+    int64_t proven; /* the size of the tree that the receipt speaks of; 0: it was a code */
+};
+void view_receipt(struct buf *out, const struct view *v, enum lang lang,
+                  const struct view_receipt *r);
+/* How anybody checks the log, with what commands. */
+void view_verify(struct buf *out, const struct view *v, enum lang lang);
 void view_privacy(struct buf *out, const struct view *v, enum lang lang);
 /* The public figures: count, by country, by day, by tier, as tables. */
 void view_progress(struct buf *out, const struct view *v, enum lang lang,

@@ -119,7 +119,7 @@ for (const lang of LANGS) {
             await submit(page, signForm(page));
             await check('thanks');
             const code = findWithdrawCode(await page.content());
-            for (const name of ['withdraw', 'privacy', 'progress', 'nothing']) {
+            for (const name of ['withdraw', 'privacy', 'progress', 'receipt', 'verify', 'nothing']) {
                 await page.goto(`${service.origin}/${lang}/${name}`);
                 await check(name);
             }
@@ -153,7 +153,7 @@ test('Khmer has a line height of 1.8 wherever text runs', async () => {
 
 test('the language switch leads to the same page in the other languages', async () => {
     await visit(browser, service, { script: false }, async (page) => {
-        for (const name of ['', '/privacy', '/withdraw', '/progress']) {
+        for (const name of ['', '/privacy', '/withdraw', '/progress', '/receipt', '/verify']) {
             await page.goto(`${service.origin}/en${name}`);
             for (const lang of ['km', 'fr']) {
                 const link = page.locator(`a[href$="/${lang}${name}"][hreflang=${lang}], a[href$="/${lang}${name}"][lang=${lang}]`);

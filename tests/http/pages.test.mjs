@@ -11,7 +11,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Service, query, root, signer, until } from './harness.mjs';
 
 const LANGS = ['en', 'fr', 'km'];
-const PAGES = LANGS.flatMap((lang) => ['', '/progress', '/withdraw', '/privacy'].map((page) => `/${lang}${page}`));
+const PAGES = LANGS.flatMap((lang) => ['', '/progress', '/withdraw', '/receipt', '/verify', '/privacy'].map((page) => `/${lang}${page}`));
 const publicFile = (name) => readFileSync(path.join(root, 'public', name));
 
 let service;

@@ -52,17 +52,18 @@ static void a_foreign_application_id_is_refused(void **state)
 static void a_newer_schema_is_refused_and_one_that_never_was(void **state)
 {
     (void)state;
-    assert_int_equal(try_sql("PRAGMA user_version = 4"), SQLITE_OK);
-    assert_refused(path, "has schema version 4; this program knows 3");
+    assert_int_equal(try_sql("PRAGMA user_version = 5"), SQLITE_OK);
+    assert_refused(path, "has schema version 5; this program knows 4");
     assert_int_equal(try_sql("PRAGMA user_version = 0"), SQLITE_OK);
-    assert_refused(path, "has schema version 0; this program knows 3");
+    assert_refused(path, "has schema version 0; this program knows 4");
 }
 
 /* A file as version 1 of the program made it, with something in it. */
 static void make_version_1(const char *file)
 {
     static const char *const rows[] = {
-        "INSERT INTO log_entry VALUES(0, CAST('open' AS BLOB)), (1, CAST('sign' AS BLOB))",
+        "INSERT INTO log_entry VALUES(0, CAST('open' AS BLOB)), (1, CAST('sign' AS BLOB)),"
+        "(2, CAST('sign' AS BLOB)), (3, CAST('{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"\"}' AS BLOB))",
         "INSERT INTO totals VALUES(1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
         "INSERT INTO submission VALUES(1, zeroblob(32), 2, 0, 'KH', 17462, NULL, NULL, NULL)",
         "INSERT INTO organiser VALUES('sophal', '$argon2id$', 17462)",
@@ -105,6 +106,8 @@ static void a_writer_brings_version_1_up_to_date_with_its_data(void **state)
 {
     struct buf err, fresh, migrated;
     struct organiser_row who;
+    enum void_why why = VOID_TEST;
+    int64_t ended_at = 0;
     bool live = false;
     char old[64];
 
@@ -118,7 +121,11 @@ static void a_writer_brings_version_1_up_to_date_with_its_data(void **state)
     for (int open = 0; open < 2; open++) {
         struct db *again = open_database(old, DB_WRITER);
 
-        assert_int_equal(db_log_size(again), 2);
+        assert_int_equal(db_log_size(again), 4);
+        assert_int_equal(db_submission_end(again, 1, &ended_at, &why), DB_NO_ROW);
+        assert_int_equal(db_submission_end(again, 2, &ended_at, &why), DB_OK);
+        assert_int_equal(ended_at, 3);
+        assert_int_equal(why, VOID__MAX);
         assert_int_equal(db_submission_live(again, 1, &live), DB_OK);
         assert_true(live);
         assert_int_equal(db_organiser_get(again, "sophal", &who), DB_OK);
@@ -148,7 +155,7 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     buf_init(&err, BUF_UNLIMITED);
     assert_null(db_open(old, DB_WRITER, &err));
     assert_one_line(&err);
-    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 3"));
+    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 4"));
     buf_release(&err);
     describe(&err, old);
     assert_null(strstr(err.data, "paper_batch"));

@@ -12,7 +12,9 @@
 
 /* ---- every page ---- */
 
-static const struct view_thanks codes = {SHORT_CODE, WITHDRAW_CODE};
+static const struct view_thanks codes = {.short_code = SHORT_CODE,
+                                         .withdraw_code = WITHDRAW_CODE,
+                                         .address = "/en/thanks/x"};
 
 static void show_petition(enum lang lang)
 {
@@ -67,6 +69,68 @@ static void show_withdrawn(enum lang lang)
     view_withdraw(&page, &view, lang, &(struct view_withdrawal){WITHDRAW_DONE, NULL});
 }
 
+static void show_waiting(enum lang lang)
+{
+    struct view_thanks waiting = codes;
+
+    waiting.reload_s = 20;
+    waiting.ticket = "c2VhbGVk";
+    view_thanks(&page, &view, lang, &waiting);
+}
+
+static void show_published(enum lang lang)
+{
+    struct view_thanks published = codes;
+
+    published.published = true;
+    published.ticket = "c2VhbGVk";
+    view_thanks(&page, &view, lang, &published);
+}
+
+static void show_at_risk(enum lang lang)
+{
+    struct view_thanks at_risk = codes;
+
+    at_risk.at_risk = true;
+    view_thanks(&page, &view, lang, &at_risk);
+}
+
+static void show_save(enum lang lang)
+{
+    view_save(&page, &view, lang, &(struct view_save){"c2VhbGVk", 12345, true});
+}
+
+static void show_save_later(enum lang lang)
+{
+    view_save(&page, &view, lang, &(struct view_save){"c2VhbGVk", 12345, false});
+}
+
+static void show_receipt(enum lang lang)
+{
+    view_receipt(&page, &view, lang, &(struct view_receipt){.state = RECEIPT_ASK});
+}
+
+static void show_receipt_fork(enum lang lang)
+{
+    view_receipt(&page, &view, lang,
+                 &(struct view_receipt){.state = RECEIPT_FORK, .typed = "<c2sp> & \"quoted\""});
+}
+
+static const int64_t two_deliveries[] = {1, 3};
+static const struct view_receipt found = {.state = RECEIPT_FOUND,
+                                          .index = 12345,
+                                          .since = 12400,
+                                          .end = 15000,
+                                          .why = VOID_FRAUD,
+                                          .deliveries = two_deliveries,
+                                          .delivery_count = 2,
+                                          .proven = 12500};
+
+static void show_receipt_found(enum lang lang)
+{
+    view_receipt(&page, &view, lang, &found);
+}
+
 static void show_privacy(enum lang lang)
 {
     view_privacy(&page, &view, lang);
@@ -84,9 +148,10 @@ static void show_error(enum lang lang)
 
 typedef void show(enum lang lang);
 static show *const pages[] = {
-    show_petition,         show_errors,    show_busy,     show_paused,
-    show_thanks,           show_privacy,   show_progress, show_withdraw,
-    show_withdraw_unknown, show_withdrawn, show_error,    show_thanks_gone,
+    show_petition, show_errors,      show_busy,     show_paused,           show_thanks,
+    show_privacy,  show_progress,    show_withdraw, show_withdraw_unknown, show_withdrawn,
+    show_error,    show_thanks_gone, show_waiting,  show_published,        show_at_risk,
+    show_save,     show_save_later,  show_receipt,  show_receipt_fork,     show_receipt_found,
 };
 #define PAGES (sizeof pages / sizeof *pages)
 
