@@ -27,7 +27,7 @@ _petition() {
         _filedir -d
         return
         ;;
-    --config | --key)
+    --config | --key | --save)
         _filedir
         return
         ;;
@@ -35,25 +35,25 @@ _petition() {
         _petition_address
         return
         ;;
-    --origin) return ;;
+    --origin | --vkey | --minisign) return ;;
     esac
     $split && return
 
     local command='' arguments=0 i
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
-        --data | --public | --out | --config | --key | --listen | --origin) ((++i)) ;;
+        --data | --public | --out | --config | --key | --listen | --origin | --save | --vkey | --minisign) ((++i)) ;;
         -?*) ;;
         *) [[ $command ]] && ((++arguments)) || command=${words[i]} ;;
         esac
     done
 
-    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [open]=--key [restore]=--key)
+    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [open]=--key [restore]=--key [verify]='--vkey --minisign --save')
     case $command:$arguments:$cur in
     *:*:-*) _petition_words "--data --config --public --help --version ${options[${command:-none}]-}" ;;
-    :*) _petition_words 'init serve organiser token deliver export open withdraw void import backup restore check healthcheck version help' ;;
+    :*) _petition_words 'init serve organiser token deliver export open withdraw void import backup restore check verify healthcheck version help' ;;
     organiser:0:*) _petition_words 'add passwd' ;;
-    export:0:* | open:0:* | backup:0:* | restore:0:*) _filedir ;;
+    export:0:* | open:0:* | backup:0:* | restore:0:* | verify:*) _filedir ;;
     import:0:*) _filedir csv ;;
     void:1:*) _petition_words 'request duplicate fraud test' ;;
     withdraw:0:*) _petition_words - ;;

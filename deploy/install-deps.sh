@@ -78,6 +78,7 @@ need_library libbrotli-dev libbrotlienc
 need_library libzip-dev libzip
 need_library libqrencode-dev libqrencode
 need_library nettle-dev nettle
+need_library libcurl4-openssl-dev libcurl
 
 if [ "$test_too" = yes ]; then
     need_library libcmocka-dev cmocka

@@ -18,8 +18,6 @@
 #include <unistd.h>
 #include <zip.h>
 
-#define LEVEL          6
-#define STREAM_LEVEL   1 /* hashes hardly compress: 4 % larger than at 6, in half the time */
 #define UNIX_MODE      (0100644u << 16) /* -rw-r--r--, as ZIP keeps it */
 #define FIRST_TIME_S   315532800        /* 1980-01-01: a ZIP knows nothing older */
 #define PROGRESS_STEPS 100
@@ -148,7 +146,7 @@ void archive_add(struct archive *a, const char *name, const struct buf *data)
 {
     assert(buf_ok(data));
     if (a->failure.len == 0)
-        add_source(a, name, zip_source_buffer(a->zip, data->data, data->len, 0), LEVEL);
+        add_source(a, name, zip_source_buffer(a->zip, data->data, data->len, 0), ARCHIVE_LEVEL);
 }
 
 static zip_int64_t tell_error(void *data, zip_uint64_t len)
@@ -193,7 +191,7 @@ void archive_add_stream(struct archive *a, const char *name, struct archive_stre
 {
     a->stream = stream;
     if (a->failure.len == 0)
-        add_source(a, name, zip_source_function(a->zip, on_stream, stream), STREAM_LEVEL);
+        add_source(a, name, zip_source_function(a->zip, on_stream, stream), ARCHIVE_STREAM_LEVEL);
 }
 
 void archive_copy(struct archive *a, const char *name, struct archive_source *from)
@@ -207,7 +205,7 @@ void archive_copy(struct archive *a, const char *name, struct archive_source *fr
     else
         add_source(a, name,
                    zip_source_zip(a->zip, from->zip, (zip_uint64_t)at, ZIP_FL_COMPRESSED, 0, -1),
-                   STREAM_LEVEL);
+                   ARCHIVE_STREAM_LEVEL);
 }
 
 /* ---- writing ---- */

@@ -13,6 +13,7 @@
 
 #include "annex.h"
 #include "archive.h"
+#include "compress_raw.h"
 #include "files.h"
 #include "json.h"
 #include "letter.h"
@@ -446,6 +447,7 @@ static void make_manifest(struct making *m)
                    (int64_t)reason->valuedouble);
     buf_addc(out, '}');
     add_member_text(out, "names", variants[m->variant].addressee);
+    add_member_text(out, "zlib", compress_raw_version());
     buf_printf(out, ",\n\"files\":[%s\n]}\n", m->entries.data);
     sum_small_file(m, file);
 }

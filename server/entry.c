@@ -8,6 +8,7 @@
 #include "entry.h"
 
 #include "sha256.h"
+#include "take.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -16,10 +17,9 @@
 #include <string.h>
 #include <time.h>
 
-#define BASE64_HASH_CHARS 44
-#define INDEX_DIGITS_MAX  16
-#define INDEX_MAX         (INT64_C(1) << 53) /* what a JSON number holds exactly */
-#define SHORT_DIGITS      8
+#define INDEX_DIGITS_MAX 16
+#define INDEX_MAX        (INT64_C(1) << 53) /* what a JSON number holds exactly */
+#define SHORT_DIGITS     8
 
 #define OPEN_HEAD  "{\"v\":1,\"t\":\"open\",\"origin\":"
 #define TEXT_HEAD  "{\"v\":1,\"t\":\"text\""
@@ -225,44 +225,6 @@ void entry_void(struct buf *out, int64_t index, enum void_why why)
 
 /* ---- reading ---- */
 
-/* What is left to read. Each take_ call moves on past what it read, or returns false. */
-struct cursor {
-    const char *at, *end;
-};
-
-static bool take_literal(struct cursor *c, const char *literal)
-{
-    size_t len = strlen(literal);
-
-    if ((size_t)(c->end - c->at) < len || memcmp(c->at, literal, len) != 0)
-        return false;
-    c->at += len;
-    return true;
-}
-
-static bool take_base64(struct cursor *c, uint8_t out[HASH_LEN])
-{
-    char text[BASE64_HASH_CHARS + 1] = "";
-
-    if (c->end - c->at < BASE64_HASH_CHARS)
-        return false;
-    memcpy(text, c->at, BASE64_HASH_CHARS);
-    c->at += BASE64_HASH_CHARS;
-    return base64_decode(out, HASH_LEN, text) == 0;
-}
-
-static bool take_hex(struct cursor *c, uint8_t out[HASH_LEN])
-{
-    char text[2 * HASH_LEN + 1] = "";
-
-    if (c->end - c->at < 2 * HASH_LEN)
-        return false;
-    memcpy(text, c->at, 2 * HASH_LEN);
-    c->at += 2 * HASH_LEN;
-    return strspn(text, "0123456789abcdef") == 2 * HASH_LEN &&
-           sodium_hex2bin(out, HASH_LEN, text, 2 * HASH_LEN, NULL, NULL, NULL) == 0;
-}
-
 static bool is_origin_char(char c)
 {
     return c > ' ' && c < 0x7f && c != '"' && c != '\\';
@@ -291,9 +253,9 @@ static bool take_text_hashes(struct cursor *c, struct opening_entry *out)
            take_literal(c, ADDRESSEES) && take_hex(c, out->addressees);
 }
 
-static bool take_end(struct cursor *c)
+static bool take_tail(struct cursor *c)
 {
-    return take_literal(c, TAIL) && c->at == c->end;
+    return take_literal(c, TAIL) && take_end(c);
 }
 
 int entry_sign_w(uint8_t w[HASH_LEN], const char *body, size_t len)
@@ -302,7 +264,7 @@ int entry_sign_w(uint8_t w[HASH_LEN], const char *body, size_t len)
     uint8_t commitment[HASH_LEN];
 
     return take_literal(&c, SIGN_HEAD) && take_base64(&c, commitment) && take_literal(&c, SIGN_W) &&
-                   take_base64(&c, w) && take_end(&c)
+                   take_base64(&c, w) && take_tail(&c)
                ? 0
                : -1;
 }
@@ -314,7 +276,7 @@ int entry_parse_open(struct opening_entry *out, const char *body, size_t len)
     *out = (struct opening_entry){.origin = ""};
     return take_literal(&c, OPEN_HEAD) && take_origin(&c, out->origin, sizeof out->origin) &&
                    take_literal(&c, PETITION) && take_text_hashes(&c, out) &&
-                   take_literal(&c, SEAL_KEY) && take_base64(&c, out->seal_key) && take_end(&c)
+                   take_literal(&c, SEAL_KEY) && take_base64(&c, out->seal_key) && take_tail(&c)
                ? 0
                : -1;
 }
@@ -324,7 +286,7 @@ int entry_parse_text(struct opening_entry *out, const char *body, size_t len)
     struct cursor c = {body, body + len};
 
     *out = (struct opening_entry){.origin = ""};
-    return take_literal(&c, TEXT_HEAD) && take_text_hashes(&c, out) && take_end(&c) ? 0 : -1;
+    return take_literal(&c, TEXT_HEAD) && take_text_hashes(&c, out) && take_tail(&c) ? 0 : -1;
 }
 
 /* ---- codes ---- */

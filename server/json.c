@@ -3,6 +3,8 @@
  */
 #include "json.h"
 
+#define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond it a number of JSON is not exact */
+
 const cJSON *json_member(const cJSON *object, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(object, name);
@@ -19,5 +21,7 @@ int64_t json_number(const cJSON *object, const char *name)
 {
     const cJSON *n = json_member(object, name);
 
-    return cJSON_IsNumber(n) && n->valuedouble > 0 ? (int64_t)n->valuedouble : 0;
+    return cJSON_IsNumber(n) && n->valuedouble > 0 && n->valuedouble <= WHOLE_MAX
+               ? (int64_t)n->valuedouble
+               : 0;
 }

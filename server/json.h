@@ -12,7 +12,7 @@
 const cJSON *json_member(const cJSON *object, const char *name);
 /* Its string, or "". */
 const char *json_text(const cJSON *object, const char *name);
-/* Its number as a whole one, or 0 if there is none or it is negative. */
+/* Its number as a whole one, or 0 if there is none, or it is negative or above 2^53. */
 int64_t json_number(const cJSON *object, const char *name);
 
 #endif

@@ -12,8 +12,10 @@
 #include "probe.h"
 #include "restore.h"
 #include "seal.h"
+#include "secret_line.h"
 #include "serve.h"
 #include "setup.h"
+#include "verify.h"
 
 #include <cjson/cJSON.h>
 #include <errno.h>
@@ -23,12 +25,11 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WORDS_MAX         4
-#define SECRET_LINE_MAX   1024
+#define WORDS_MAX         (2 + VERIFY_THINGS_MAX)
+#define OR_MORE           (2 * WORDS_MAX) /* of a command's words: so many at least */
 #define WRITE_BEGIN_BYTES 1048576
 
 static const char help_text[] =
@@ -55,6 +56,9 @@ static const char help_text[] =
     "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
     "  petition import FILE.csv                rows of paper sheets: "
     "name,contact,country,visibility\n"
+    "  petition verify [--vkey VKEY] [--minisign KEY] [--save FILE] THING...\n"
+    "                                          receipts, bundles, checkpoints, a log or its "
+    "address\n"
     "  petition version\n"
     "  petition help\n"
     "\n"
@@ -72,6 +76,9 @@ enum option {
     OPTION_OUT,
     OPTION_KEY,
     OPTION_ORIGIN,
+    OPTION_VKEY,
+    OPTION_MINISIGN,
+    OPTION_SAVE,
     OPTION_DEMO,
     OPTION_HELP,
     OPTION_VERSION,
@@ -91,6 +98,9 @@ static const struct {
     [OPTION_OUT] = {"--out", NULL, "deliver", true},
     [OPTION_KEY] = {"--key", NULL, "open restore", true},
     [OPTION_ORIGIN] = {"--origin", NULL, "init", true},
+    [OPTION_VKEY] = {"--vkey", NULL, "verify", true},
+    [OPTION_MINISIGN] = {"--minisign", NULL, "verify", true},
+    [OPTION_SAVE] = {"--save", NULL, "verify", true},
     [OPTION_DEMO] = {"--demo", NULL, "init", false},
     [OPTION_HELP] = {"--help", NULL, NULL, false},
     [OPTION_VERSION] = {"--version", NULL, NULL, false},
@@ -244,49 +254,15 @@ static int run_serve(const struct config *config, const struct command_line *lin
     return serve(config);
 }
 
-/* Asks at the terminal without showing what is typed. */
-static void set_echo(bool on)
-{
-    struct termios settings;
-
-    if (tcgetattr(STDIN_FILENO, &settings) != 0)
-        return;
-    if (on)
-        settings.c_lflag |= (tcflag_t)ECHO;
-    else
-        settings.c_lflag &= ~(tcflag_t)ECHO;
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
-}
-
-static int read_secret(const char *prompt, char line[SECRET_LINE_MAX])
-{
-    bool terminal = isatty(STDIN_FILENO);
-    char *got;
-
-    if (terminal) {
-        fputs(prompt, stderr);
-        set_echo(false);
-    }
-    got = fgets(line, SECRET_LINE_MAX, stdin);
-    if (terminal) {
-        set_echo(true);
-        fputc('\n', stderr);
-    }
-    if (!got)
-        return -1;
-    line[strcspn(line, "\r\n")] = '\0';
-    return 0;
-}
-
 static int run_organiser(const struct config *config, const struct command_line *line)
 {
     struct output out = {.fd = STDOUT_FILENO};
-    char password[SECRET_LINE_MAX];
+    char password[SECRET_LINE_BYTES];
     int status;
 
     if (strcmp(line->words[1], "add") != 0 && strcmp(line->words[1], "passwd") != 0)
         log_fatal(2, "it is `petition organiser add NAME` or `petition organiser passwd NAME`");
-    if (read_secret("Password: ", password) != 0)
+    if (secret_line_read("Password: ", password) != 0)
         log_fatal(1, "no password on standard input");
     status = run_with(config, line, password, &out);
     sodium_memzero(password, sizeof password);
@@ -298,11 +274,11 @@ static int run_withdraw(const struct config *config, const struct command_line *
 {
     struct command_line with_code = *line;
     struct output out = {.fd = STDOUT_FILENO};
-    char code[SECRET_LINE_MAX];
+    char code[SECRET_LINE_BYTES];
     int status;
 
     if (strcmp(line->words[1], "-") == 0) {
-        if (read_secret("Withdrawal code: ", code) != 0)
+        if (secret_line_read("Withdrawal code: ", code) != 0)
             log_fatal(1, "no code on standard input");
         with_code.words[1] = code;
     }
@@ -403,11 +379,6 @@ static int run_backup(const struct config *config, const struct command_line *li
     return run_plain(config, &request);
 }
 
-static int run_check(const struct config *config, const struct command_line *line)
-{
-    return run_plain(config, line);
-}
-
 static int run_restore(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
@@ -496,6 +467,18 @@ static int run_healthcheck(const struct config *config, const struct command_lin
     return 0;
 }
 
+static int run_verify(const struct config *config, const struct command_line *line)
+{
+    const struct verify request = {.names = line->words + 1,
+                                   .count = line->count - 1,
+                                   .vkey = line->values[OPTION_VKEY],
+                                   .minisign_key = line->values[OPTION_MINISIGN],
+                                   .save = line->values[OPTION_SAVE]};
+
+    (void)config;
+    return verify_print(&request);
+}
+
 static int run_help(const struct config *config, const struct command_line *line)
 {
     (void)config;
@@ -514,18 +497,27 @@ static int run_version(const struct config *config, const struct command_line *l
 
 static const struct command {
     const char *name;
-    size_t words; /* with the name */
+    size_t words; /* with the name; OR_MORE */
     bool needs_config;
     int (*run)(const struct config *config, const struct command_line *line);
 } commands[] = {
-    {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
-    {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
-    {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
-    {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
-    {"backup", 2, true, run_backup},       {"restore", 2, true, run_restore},
-    {"check", 1, true, run_check},         {"healthcheck", 1, true, run_healthcheck},
-    {"void", 3, true, run_plain},          {"import", 2, true, run_import},
-    {"version", 1, false, run_version},    {"help", 1, false, run_help},
+    {"init", 1, true, run_init},
+    {"serve", 1, true, run_serve},
+    {"organiser", 3, true, run_organiser},
+    {"token", 2, true, run_plain},
+    {"deliver", 1, true, run_deliver},
+    {"export", 2, true, run_export},
+    {"open", 2, false, run_open},
+    {"withdraw", 2, true, run_withdraw},
+    {"backup", 2, true, run_backup},
+    {"restore", 2, true, run_restore},
+    {"check", 1, true, run_plain},
+    {"healthcheck", 1, true, run_healthcheck},
+    {"void", 3, true, run_plain},
+    {"import", 2, true, run_import},
+    {"version", 1, false, run_version},
+    {"help", 1, false, run_help},
+    {"verify", 2 + OR_MORE, false, run_verify},
 };
 
 static const struct command *find_command(const char *name)
@@ -555,9 +547,11 @@ static bool takes(int option, const char *command)
 
 static void check_usage(const struct command *command, const struct command_line *line)
 {
-    if (line->count != command->words)
+    size_t words = command->words % OR_MORE;
+
+    if (line->count < words || (line->count > words && command->words < OR_MORE))
         log_fatal(2, "%s: %s arguments (petition help)", command->name,
-                  line->count < command->words ? "missing" : "too many");
+                  line->count < words ? "missing" : "too many");
     for (int o = 0; o < OPTION__COUNT; o++)
         if (line->values[o] && !takes(o, command->name))
             log_fatal(2, "%s does not take %s", command->name, options[o].name);

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@
 #define CHECKSUM_LEN   32
 #define PREHASH_LEN    64
 #define FILE_MAX_BYTES 4096
+#define TRUSTED        "trusted comment: "
 
 /* The two lines' second parts, before base64. All members are bytes, so there is no padding. */
 struct secret_part {
@@ -203,7 +205,91 @@ void minisign_sign(const struct minisign *key, struct buf *out, const void *mess
     crypto_sign_detached(part.signature, NULL, prehash, sizeof prehash, key->secret);
     buf_adds(out, COMMENT "signature of the petition service\n");
     buf_base64(out, (const uint8_t *)&part, sizeof part);
-    buf_printf(out, "\ntrusted comment: %s\n", trusted_comment);
+    buf_printf(out, "\n" TRUSTED "%s\n", trusted_comment);
     add_global_signature(key, out, &part, trusted_comment);
     buf_addc(out, '\n');
+}
+
+/* ---- verifying */
+
+/* A signature file, taken apart. */
+struct signed_file {
+    struct signature_part part;
+    uint8_t global[crypto_sign_BYTES];
+    char comment[FILE_MAX_BYTES];
+};
+
+/* Cuts the next line off; NULL if the text has none. */
+static char *cut_line(char **rest)
+{
+    char *newline = strchr(*rest, '\n'), *line = *rest;
+
+    if (!newline)
+        return NULL;
+    *newline = '\0';
+    *rest = newline + 1;
+    return line;
+}
+
+/* Four lines, and nothing behind them. */
+static bool take_apart(struct signed_file *out, char *text)
+{
+    char *rest = text;
+    const char *untrusted = cut_line(&rest), *part = untrusted ? cut_line(&rest) : NULL;
+    const char *trusted = part ? cut_line(&rest) : NULL;
+    const char *global = trusted ? cut_line(&rest) : NULL;
+
+    if (!global || *rest != '\0' || strncmp(untrusted, COMMENT, strlen(COMMENT)) != 0 ||
+        strncmp(trusted, TRUSTED, strlen(TRUSTED)) != 0)
+        return false;
+    snprintf(out->comment, sizeof out->comment, "%s", trusted + strlen(TRUSTED));
+    return base64_decode((uint8_t *)&out->part, sizeof out->part, part) == 0 &&
+           base64_decode(out->global, sizeof out->global, global) == 0 &&
+           memcmp(out->part.algorithm, "ED", 2) == 0;
+}
+
+static bool is_signed(const struct public_part *key, const struct signed_file *s,
+                      const struct buf *message)
+{
+    uint8_t prehash[PREHASH_LEN];
+    struct buf both;
+    bool ok;
+
+    crypto_generichash(prehash, sizeof prehash, (const uint8_t *)message->data, message->len, NULL,
+                       0);
+    buf_init(&both, BUF_UNLIMITED);
+    buf_add(&both, s->part.signature, sizeof s->part.signature);
+    buf_adds(&both, s->comment);
+    ok = crypto_sign_verify_detached(s->part.signature, prehash, sizeof prehash, key->public_key) ==
+             0 &&
+         crypto_sign_verify_detached(s->global, (const uint8_t *)both.data, both.len,
+                                     key->public_key) == 0;
+    buf_release(&both);
+    return ok;
+}
+
+const char *minisign_verify(const char *public_key, const struct buf *signature,
+                            const struct buf *message, struct buf *comment)
+{
+    struct signed_file s = {.comment = ""};
+    struct public_part key;
+    char *text;
+    bool ok;
+
+    if (base64_decode((uint8_t *)&key, sizeof key, public_key) != 0 ||
+        memcmp(key.algorithm, "Ed", 2) != 0)
+        return "the minisign key is none";
+    if (signature->len > FILE_MAX_BYTES || strlen(signature->data) != signature->len)
+        return "the signature is not one of minisign";
+    text = xstrdup(signature->data);
+    ok = take_apart(&s, text);
+    free(text);
+    if (!ok)
+        return "the signature is not one of minisign";
+    if (memcmp(s.part.key_id, key.key_id, sizeof key.key_id) != 0)
+        return "the signature is by another minisign key";
+    if (!is_signed(&key, &s, message))
+        return "the signature does not hold";
+    buf_adds(comment, s.comment);
+    return NULL;
 }

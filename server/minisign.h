@@ -30,4 +30,12 @@ void minisign_public(const struct minisign *key, char out[MINISIGN_PUBLIC_TEXT])
 void minisign_sign(const struct minisign *key, struct buf *out, const void *message, size_t len,
                    const char *trusted_comment);
 
+#define MINISIGN_FILE_MAX 4096 /* bytes of a signature file that is read */
+
+/* Checks the .minisig file `signature` of the message with a key as minisign_public gives it. NULL,
+ * with the trusted comment in *comment; or what is wrong, a constant sentence without its stop. */
+const char *minisign_verify(const char *public_key, const struct buf *signature,
+                            const struct buf *message, struct buf *comment)
+    __attribute__((warn_unused_result));
+
 #endif

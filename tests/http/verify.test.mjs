@@ -1,164 +1,518 @@
-// The journey of an auditor: the commands of /verify, taken from the page and typed into a shell,
-// lead from the public site alone to the number of valid entries, to a receipt, and to a delivery; and
-// they notice what was forged. Nothing but the page and the site is used, but for preparing.
+// `petition verify`: what a stranger can check with nothing but what the petition publishes, and that
+// nothing altered passes.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { Service, freePort, parallel, query, run, scratch, signer, succeed, until } from './harness.mjs';
+import { Service, parallel, petition, query, scratch, signer, until } from './harness.mjs';
+import { Log, deliveryEntry, keep, keyOf, logOf, remade, signature, unzip, zip } from './mirrors.mjs';
 
-const SIGNERS = 320; // entries in more than one bundle
-const LANGS = ['en', 'fr', 'km'];
-
+const DELIVERY = 1;
 let service;
-let home; // where the auditor works
-let blocks; // the commands, in the order of the page
-before(async () => {
-    const port = await freePort();
-    service = new Service(path.join(scratch(), 'data'), { base_url: `http://127.0.0.1:${port}` });
-    service.port = port;
-    await succeed(['init', '--demo', '--data', service.dir]);
-    await service.start();
-    home = scratch();
-    await prepare();
-    blocks = commands((await service.get('/en/verify')).text);
-});
-after(() => service?.close());
+let log; // of the delivery, with its `dlv` entry, and more behind it
+let published; // the size that log.zip is of
+let frozen;
+let bundles; // by position: {name: Buffer}
+let files; // by position: the ZIP
+let logZip;
+let ann; // a signer of our own, behind the delivery
 
-const unescape = (html) => html.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&quot;', '"')
-    .replaceAll('&#39;', '\'').replaceAll('&amp;', '&');
-const commands = (html) => [...html.matchAll(/<pre><code>([^]*?)<\/code><\/pre>/g)].map((match) => unescape(match[1]));
-const hidden = (html, name) => new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1];
+const names = (folder) => readdirSync(folder).filter((name) => name.endsWith('.zip')).sort();
+const totals = (manifest) => ({ root: log.root(manifest.log_size).toString('hex'), dlv: DELIVERY });
 
-const expected = { sign: 0, wd: 0, void: 0 };
-
-/** Signatures, repeats, withdrawals, removals; a receipt and a bundle in the auditor's folder. */
-async function prepare() {
-    const receipts = await parallel(SIGNERS, 16, (n) => service.sign(signer(n % 300)));
-    expected.sign = SIGNERS;
-    for (const receipt of receipts.slice(0, 3))
-        assert.equal((await service.withdraw(receipt.withdraw)).status, 200);
-    expected.wd = 3;
-    for (const [i, why] of ['request', 'fraud'].entries())
-        await service.succeed(['void', String(receipts[5 + i].index), why]);
-    expected.void = 2;
-    const { headers: { location } } = await service.form('/km/sign',
-        { name: 'សុខ "សាន"', contact: 'auditor@example.org', country: 'KH', visibility: 'addressees' });
-    expected.sign++;
-    const page = await until(async () => {
-        const answer = await service.get(location);
-        return hidden(answer.text, 'ticket') && answer;
-    }, 'the entry is published');
-    for (const [file, name] of [['proof', 'petition-receipt.tlog-proof'], ['opening', 'petition-receipt.opening.json']]) {
-        const answer = await service.form('/km/receipt/save', { ticket: hidden(page.text, 'ticket'), file });
-        writeFileSync(path.join(home, name), answer.body);
-    }
-    // The log has grown since the receipt.
-    await parallel(5, 5, (n) => service.sign(signer(1000 + n)));
-    expected.sign += 5;
-    const out = path.join(scratch(), 'bundles');
-    await service.organiser();
-    await service.succeed(['deliver', '--out', out]);
-    copyFileSync(path.join(out, readdirSync(out).sort()[0]), path.join(home, 'bundle.zip'));
-    const [{ n }] = await query(service.dir, 'SELECT max(idx) + 1 AS n FROM log_entry');
-    await service.published(n);
-}
-
-/** Types them into one shell, which ends at the first failure: {status, stdout, stderr}. */
-function type(folder, typed, shell = 'bash') {
-    return run(shell, ['-e'], { cwd: folder, stdin: `${typed.join('\n')}\n` });
-}
-
-test('the commands are the same in every language, and ask this site', async () => {
-    for (const lang of LANGS) {
-        const page = await service.get(`/${lang}/verify`);
-        assert.equal(page.status, 200);
-        assert.match(page.text, new RegExp(`<html[^>]* lang="${lang}"`));
-        assert.deepEqual(commands(page.text), blocks);
-    }
-    assert.equal(blocks.length, 9);
-    assert.ok(blocks[0].startsWith(`site=${service.origin}\n`));
-});
-
-for (const shell of ['bash', 'dash']) {
-    test(`from the site alone to the number of valid entries, a receipt and a delivery, in ${shell}`, async () => {
-        const folder = path.join(home, shell);
-        mkdirSync(folder);
-        for (const name of ['petition-receipt.tlog-proof', 'petition-receipt.opening.json', 'bundle.zip'])
-            copyFileSync(path.join(home, name), path.join(folder, name));
-        const said = await type(folder, blocks, shell);
-        assert.equal(said.status, 0, `${said.stdout}\n${said.stderr}`);
-        assert.equal([...said.stdout.matchAll(/Signature Verified Successfully/g)].length, 2);
-        // The count follows from the entries, and the repeats are what must be believed.
-        const valid = Number(/valid entries[^:]*: (\d+)/.exec(said.stdout)[1]);
-        assert.equal(valid, expected.sign - expected.wd - expected.void);
-        assert.match(said.stdout, new RegExp(`'sign': ${expected.sign}`));
-        const [totals] = await query(service.dir, 'SELECT live, signatures FROM totals');
-        assert.equal(valid, totals.live);
-        const { count } = await service.count();
-        assert.equal(count, totals.signatures);
-        assert.match(said.stdout, new RegExp(`^${count}$`, 'm'));
-        assert.ok(count < valid, 'there are repeats');
-        assert.match(said.stdout, /^the entry is in the log$/m);
-        assert.match(said.stdout, /^checkpoint\.old fits: its \d+ entries are in the log, unchanged$/m);
-        assert.match(said.stdout, /"name":"សុខ \\"សាន\\"","country":"KH"/);
-        for (const lang of LANGS)
-            assert.match(said.stdout, new RegExp(`text\\.${lang}: OK`));
-        assert.match(said.stdout + said.stderr, /Signature and comment signature verified/);
+/** What another hand will put into bundles, if the server has not. */
+async function finishedBundle(bundle) {
+    return remade(bundle, service.file('minisign.key'), (others, manifest) => {
+        others.checkpoint ??= Buffer.from(log.checkpoint(manifest.log_size));
+        Object.assign(manifest, totals(manifest));
     });
 }
 
-/** The blocks, with a deed of the server's in between. */
-async function betrayed(name, after_, deed) {
-    const folder = path.join(home, name);
-    mkdirSync(folder);
-    for (const file of ['petition-receipt.tlog-proof', 'petition-receipt.opening.json', 'bundle.zip'])
-        copyFileSync(path.join(home, file), path.join(folder, file));
-    const typed = [...blocks];
-    typed.splice(after_, 0, deed);
-    return type(folder, typed);
+before(async () => {
+    service = await Service.create();
+    for (let i = 0; i < 300; i++)
+        await service.sign(signer(i, { visibility: ['private', 'addressees', 'public'][i % 3], name: i % 7 ? `Signer ${i}` : `=${i}+"ខ្មែរ"` }));
+    for (const i of [400, 401])
+        await service.withdraw((await service.sign(signer(i, { visibility: 'public' }))).withdraw);
+    await service.succeed(['void', '7', 'fraud']);
+    const out = scratch();
+    await service.succeed(['deliver', '--out', out]);
+    const delivered = names(out).map((name) => unzip(readFileSync(path.join(out, name))));
+    frozen = JSON.parse(delivered[0]['manifest.json']).log_size;
+    log = await logOf(service);
+    log = new Log(log.entries.slice(0, frozen), log.key);
+    bundles = await parallel(delivered.length, 4, (i) => finishedBundle(delivered[i]));
+    files = bundles.map((bundle, i) => keep(`${i + 1}.zip`, zip(bundle)));
+    log = log.with(deliveryEntry(DELIVERY, frozen, bundles));
+    published = log.entries.length;
+    logZip = log.zip();
+    ann = signature(log);
+    log = log.with(ann.entry);
+});
+after(() => service?.close());
+
+/** Exit 0 and a last line OK: the lines. */
+async function holds(...args) {
+    const result = await petition(['verify', ...args]);
+    assert.equal(result.status, 0, result.stderr);
+    assert.equal(result.stderr, '');
+    assert.match(result.stdout, /(^|\n)OK\n$/);
+    return result.stdout;
 }
 
-test('what was forged is noticed by the step that is there for it', async () => {
-    const cases = [
-        ['size', 1, 'curl() { command curl "$@" | sed \'2s/.*/7/\'; }', /Verification Failure|Verified Failure/i],
-        ['entry', 3, 'sed -i \'s/"t":"sign","c":"./"t":"sign","c":"A/\' entries; printf x >> entries', /not those of checkpoint|Error/],
-        ['dropped', 3, 'head -c 20000 entries > e; mv e entries', /not those of checkpoint|Error/],
-        ['rewritten', 3, 'python3 -c "d=open(\'entries\',\'rb\').read();i=d.rindex(b\'request\');open(\'entries\',\'wb\').write(d[:i]+b\'fraudes\'+d[i+7:])"', /not those of checkpoint/],
-        ['index', 4, 'sed -i \'s/^index .*/index 2/\' ../petition-receipt.tlog-proof', /THE RECEIPT IS NOT GENUINE/],
-        ['opening', 5, 'sed -i \'s/auditor@/somebody@/\' ../petition-receipt.opening.json', /IT DOES NOT BELONG TO THE ENTRY/],
-        ['text', 7, 'printf x >> texts.sha256; sed -i 1s/^./0/ texts.sha256; sed -i 1s/^./1/ texts.sha256', /FAILED|WARNING/],
-        ['bundle', 8, 'unzip() { command unzip "$@"; printf x >> README.txt; }', /FAILED/],
-    ];
-    for (const [name, at, deed, says] of cases) {
-        const said = await betrayed(name, at, deed);
-        assert.ok(said.status !== 0 || /NOT/.test(said.stdout), `${name}: ${said.stdout}`);
-        assert.match(said.stdout + said.stderr, says, name);
+/** One line on standard error, nothing on standard output: the line. */
+async function refused(...args) {
+    const result = await petition(['verify', ...args]);
+    assert.equal(result.status, 1, `${args.join(' ')}: ${result.stdout}${result.stderr}`);
+    assert.equal(result.stdout, '');
+    assert.match(result.stderr, /^petition: [^\n]+\n$/);
+    return result.stderr;
+}
+
+const proofFile = (index, size, of = log) => keep('receipt.tlog-proof', of.proof(index, size));
+const openingFile = (opening) => keep('receipt.opening.json', JSON.stringify(opening));
+
+// ---- the log
+
+test('a log holds as log.zip and as a folder, and its count follows from its entries', async () => {
+    const said = await holds(logZip, '--vkey', log.key.vkey);
+    assert.match(said, /count: 302 sign entries - 2 withdrawn - 1 removed = 299 live submissions/);
+    assert.match(said, /removed as fraud: 1\n/);
+    assert.match(said, new RegExp(`delivery ${DELIVERY}: frozen at size ${frozen}`));
+    assert.match(said, /believed: how many of the live submissions are repeats/);
+    assert.doesNotMatch(said, /believed: .*key/);
+    assert.equal(await holds(log.folder(published), '--vkey', log.key.vkey), said);
+});
+
+test('without --vkey the key is the log\'s own, and that is said', async () => {
+    assert.match(await holds(logZip), new RegExp(`believed: .*key of the log.*${log.key.vkey.replace(/[+/]/g, '\\$&')}\n`));
+    assert.match(await refused(logZip, '--vkey', keyOf(log.key.name, randomBytes(32)).vkey), /not signed with the log's key/);
+    assert.match(await refused(log.folder(published, ({ vkey, ...files }) => (assert.ok(vkey), files))), /does not name the log's key/);
+});
+
+test('a changed byte in any file of a mirror is refused, and so is a missing file', async () => {
+    const names = Object.keys(log.files()).filter((name) => !['README.txt'].includes(name));
+    for (const name of names) {
+        await refused(log.folder(undefined, (files) => {
+            const bytes = Buffer.from(files[name]);
+            bytes[Math.floor(bytes.length / 2)] ^= 1;
+            return { ...files, [name]: bytes };
+        }));
+        await refused(log.folder(undefined, ({ [name]: gone, ...files }) => (assert.ok(gone), files)));
     }
 });
 
-test('a withdrawal without the code, and the removal of what is not valid, break the rules', async () => {
-    const folder = path.join(home, 'rules');
-    mkdirSync(folder);
-    const python = /cat > audit\.py <<'END'\n([^]*?)END\n/.exec(blocks[3])[1];
-    writeFileSync(path.join(folder, 'audit.py'), python);
-    writeFileSync(path.join(folder, 'checkpoint'), 'x\n0\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n');
-    const entry = (text) => {
-        const body = Buffer.from(text);
-        return Buffer.concat([Buffer.of(body.length >> 8, body.length & 255), body]);
+test('a tile that does not follow from the entries is refused, at every size that matters', async () => {
+    const key = keyOf('forge.example', randomBytes(32));
+    const open = log.entries[0].toString().replace(/"origin":"[^"]*"/, '"origin":"forge.example"');
+    let long = new Log([Buffer.from(open)], key);
+    long = long.with(...Array.from({ length: 1000 }, () => signature(long).entry));
+    for (const size of [1, 2, 255, 256, 257, 300, 515, 1000]) {
+        await holds(long.folder(size));
+        for (const name of Object.keys(long.files(size)).filter((one) => /^tile\/\d/.test(one)))
+            assert.match(await refused(long.folder(size, (files) => {
+                const bytes = Buffer.from(files[name]);
+                bytes[bytes.length - 1] ^= 1;
+                return { ...files, [name]: bytes };
+            })), /does not have the hashes of the entries/);
+    }
+});
+
+test('a partial tile may be missing where the full one is there', async () => {
+    const size = 200;
+    const all = log.files();
+    assert.ok(all['tile/0/000'] && all['tile/entries/000']);
+    await holds(log.folder(size, (files) => Object.fromEntries([...Object.entries(files).filter(([name]) => !name.startsWith('tile/')),
+        ['tile/0/000', all['tile/0/000']], ['tile/entries/000', all['tile/entries/000']]])));
+});
+
+test('entries that a log may not have are refused, and each says why', async () => {
+    const sign = (index) => signature(log, { index });
+    const wd = ann.withdrawal;
+    const cases = [
+        [[wd, wd], /removed already/],
+        [[{ v: 1, t: 'void', i: 7, why: 'test' }], /removed already/],
+        [[{ v: 1, t: 'void', i: 0, why: 'test' }], /no earlier signature/],
+        [[{ v: 1, t: 'void', i: 99999, why: 'test' }], /no earlier signature/],
+        [[{ v: 1, t: 'void', i: 9, why: 'spite' }], /not an entry/],
+        [[wd.replace(/"s":"./, (head) => (head.endsWith('A') ? '"s":"B' : '"s":"A'))], /without the secret/],
+        [[deliveryEntry(DELIVERY, 5, bundles)], /numbers of the deliveries/],
+        [[deliveryEntry(DELIVERY + 1, 99999, bundles)], /frozen later/],
+        [[log.entries[0].toString()], /second time/],
+        [['{"v":1,"t":"sign"}'], /not an entry/],
+        [[`${sign().entry} `], /not an entry/],
+        [[JSON.stringify({ v: 1, t: 'close', sign: 1, wd: 2, void: 1, repeats: 0 })], /other numbers/],
+        [[JSON.stringify({ v: 1, t: 'close', sign: 303, wd: 2, void: 1, repeats: 301 })], /more repeats/],
+        [[JSON.stringify({ v: 1, t: 'close', sign: 303, wd: 2, void: 1, repeats: 3 }), sign().entry], /closes the log/],
+    ];
+    for (const [more, why] of cases)
+        assert.match(await refused(log.with(...more).folder()), why);
+    const closed = log.with({ v: 1, t: 'close', sign: 303, wd: 2, void: 1, repeats: 3 }, wd, { v: 1, t: 'void', i: 9, why: 'request' },
+        deliveryEntry(DELIVERY + 1, published, bundles));
+    assert.match(await holds(closed.folder()), /closed: 3 repeats/);
+});
+
+test('a log whose first entry opens another log is refused', async () => {
+    const other = log.entries[0].toString().replace(/"origin":"[^"]*"/, '"origin":"elsewhere.example"');
+    assert.match(await refused(log.forked(0, other).folder()), /another origin/);
+});
+
+// ---- receipts
+
+test('a receipt holds with its private opening, by itself and with the log', async () => {
+    const proof = proofFile(ann.index);
+    assert.match(await holds(proof, '--vkey', log.key.vkey), new RegExp(`entry ${ann.index} is in the log of size ${log.entries.length}`));
+    assert.match(await holds(proof, openingFile(ann.opening), '--vkey', log.key.vkey), /opens the commitment of entry/);
+    assert.match(await holds(proof, openingFile(ann.opening), log.zip()), /, live\n/);
+    assert.match(await holds(openingFile(ann.opening), log.zip()), /opens the commitment/);
+    await holds(proofFile(9, published), logZip);
+});
+
+test('a receipt says whether its signature was withdrawn or removed since', async () => {
+    const later = log.with(ann.withdrawal);
+    assert.match(await holds(proofFile(ann.index), later.zip()), /withdrawn by entry/);
+    assert.match(await holds(proofFile(7), later.zip()), /removed \(fraud\) by entry/);
+});
+
+test('an opening of anything else is refused', async () => {
+    const key = ['--vkey', log.key.vkey];
+    const proof = proofFile(ann.index);
+    assert.match(await refused(openingFile(ann.opening), ...key), /needs its receipt/);
+    assert.match(await refused(openingFile(ann.opening), proofFile(9), ...key), /needs its receipt/);
+    const other = (change) => openingFile({ ...ann.opening, ...change });
+    const zero = Buffer.alloc(32).toString('base64');
+    for (const change of [{ contact: 'bob@example.org' }, { r: zero }, { r2: zero }, { genesis: zero },
+        { fields: ann.opening.fields.replace('KH', 'FR') }])
+        assert.match(await refused(other(change), proof, ...key), /does not open the commitment/);
+    for (const change of [{ v: 2 }, { extra: 1 }, { index: String(ann.index) }, { fields: '{}' }, { fields: ann.opening.fields.replace(',', ', ') }])
+        assert.match(await refused(other(change), proof, ...key), /damaged private opening/);
+    const lying = signature(log, { text: 4 });
+    assert.match(await refused(openingFile(lying.opening), log.with(lying.entry).zip()), /another log|another text|does not open/);
+});
+
+test('a receipt from a fork is refused: of another key, and of the same one', async () => {
+    const fork = log.forked(5, signature(log).entry);
+    const proof = proofFile(5, undefined, fork);
+    await holds(proof, '--vkey', log.key.vkey); // alone it cannot be told
+    assert.match(await refused(proof, log.zip()), /another root/);
+    assert.match(await refused(proof, proofFile(5), '--vkey', log.key.vkey), /forked/);
+    const stranger = new Log(log.entries, keyOf(log.key.name, randomBytes(32)));
+    assert.match(await refused(proofFile(5, undefined, stranger), log.zip()), /not signed with the log's key/);
+    assert.match(await refused(proofFile(5, undefined, stranger), '--vkey', log.key.vkey), /not signed/);
+    assert.match(await refused(proofFile(9), logZip), /has \d+ entries only/);
+});
+
+test('a proof of what is no signature is no receipt', async () => {
+    assert.match(await refused(proofFile(0), '--vkey', log.key.vkey), /not a signature/);
+});
+
+// ---- checkpoints
+
+test('two checkpoints are consistent if the log begins with both', async () => {
+    const [older, newer] = [keep('older', log.checkpoint(100)), keep('newer', log.checkpoint())];
+    assert.match(await holds(older, newer, log.zip()), /older: signed checkpoint of size 100; the log begins with it/);
+    assert.match(await refused(older, newer, '--vkey', log.key.vkey), /give the log, too/);
+    assert.match(await refused(newer, logZip), /entries only/);
+    const fork = log.forked(5, signature(log).entry);
+    assert.match(await refused(keep('fork', fork.checkpoint(100)), newer, log.zip()), /another root/);
+    assert.match(await refused(keep('fork', fork.checkpoint()), newer, '--vkey', log.key.vkey), /forked/);
+});
+
+/** Serves a mirror; `at` is how many entries it has. */
+async function serving(mirror, work) {
+    const server = http.createServer((request, response) => {
+        const files = { ...mirror.of.files(mirror.size), 'api/v1/petition': Buffer.from(JSON.stringify({ log_vkey: mirror.of.key.vkey })) };
+        const bytes = files[request.url.slice(1)];
+        response.writeHead(bytes ? 200 : 404);
+        response.end(bytes);
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+        return await work(`http://127.0.0.1:${server.address().port}/`);
+    } finally {
+        server.close();
+        server.closeAllConnections();
+    }
+}
+
+test('a server is checked by its address, and --save keeps what was seen for the next time', async () => {
+    const saved = path.join(scratch(), 'seen');
+    const mirror = { of: log, size: 280 };
+    await serving(mirror, async (url) => {
+        assert.match(await holds(url, '--save', saved), /280 entries/);
+        assert.equal(readFileSync(saved, 'utf8'), log.checkpoint(280));
+        assert.equal(statSync(saved).mode & 0o777, 0o600);
+        mirror.size = log.entries.length;
+        assert.match(await holds(url, proofFile(9, 290), '--save', saved), /still begins with the 280 entries/);
+        mirror.of = log.forked(5, signature(log).entry);
+        assert.match(await refused(url, '--save', saved), /another root/);
+        mirror.of = log;
+        mirror.size = 250;
+        assert.match(await refused(url, '--save', saved), /250 entries only/);
+        assert.equal(readFileSync(saved, 'utf8'), log.checkpoint(), 'what was refused is not kept');
+    });
+    assert.match(await refused('http://127.0.0.1:9/', '--save', saved), /connect/);
+});
+
+test('the log that our own server serves holds, and the next time it still begins with what was seen', async () => {
+    const saved = path.join(scratch(), 'seen');
+    const vkey = (await service.get('/api/v1/petition')).json.log_vkey;
+    assert.equal(vkey, log.key.vkey);
+    const settled = async () => {
+        await until(async () => {
+            const [{ n }] = await query(service.dir, 'SELECT COUNT(*) AS n FROM log_entry');
+            return (await service.get('/checkpoint')).text.split('\n')[1] === String(n);
+        }, 'all entries are published');
     };
-    const log = [...readFileSync(path.join(home, 'bash', 'petition-check', 'entries'))];
-    const extra = { again: '{"v":1,"t":"void","i":1,"why":"test"}', unknown: '{"v":1,"t":"void","i":999999,"why":"test"}',
-        code: `{"v":1,"t":"wd","i":${SIGNERS - 1},"s":"${Buffer.alloc(32).toString('base64')}"}` };
-    const audit = async (bytes) => {
-        writeFileSync(path.join(folder, 'entries'), bytes);
-        return run('python3', ['audit.py'], { cwd: folder });
+    await settled();
+    assert.match(await holds(service.origin, '--vkey', vkey, '--save', saved), /302 sign entries - 2 withdrawn - 1 removed/);
+    const receipt = await service.sign(signer(500));
+    await settled();
+    assert.match(await holds(`${service.origin}/`, '--save', saved), /still begins with/);
+    assert.match(await refused(log.folder(), '--save', saved), /another root|entries only/);
+    const own = await logOf(service);
+    assert.match(await holds(proofFile(receipt.index, undefined, own), service.origin), /, live\n/);
+});
+
+// ---- bundles
+
+test('all 19 bundles hold by themselves and with the log', async () => {
+    for (const [i, file] of files.entries()) {
+        const said = await holds(file, logZip);
+        assert.match(said, new RegExp(`addressee ${i + 1}: 299 rows, ${i === 1 ? 0 : 200} with name`));
+        assert.match(said, /none is left out/);
+        assert.match(said, /believed: .*tier of each row, the countries of private rows, repeats/);
+    }
+    const key = (await service.get('/api/v1/petition')).json.minisign_key;
+    assert.doesNotMatch(await holds(files[7], logZip, '--vkey', log.key.vkey, '--minisign', key), /believed: .*key/);
+    assert.match(await holds(files[7]), /believed: that the rows are those of the log/);
+    await holds(...files, logZip);
+});
+
+test('a bundle as the server makes it now holds by itself', async () => {
+    const out = scratch();
+    await service.succeed(['deliver', '--out', out]);
+    for (const name of names(out))
+        await holds(path.join(out, name));
+});
+
+/** The log of a dishonest operator, whose delivery names the altered bundle. */
+async function operatorsLog(bundle, position) {
+    const honest = new Log(log.entries.slice(0, frozen), log.key);
+    return honest.with(deliveryEntry(DELIVERY, frozen, bundles.map((one, i) => (i === position ? bundle : one)))).zip();
+}
+
+const PART = 'signatures/part-001.csv';
+const rows = (others, change) => {
+    const lines = others[PART].toString().split('\r\n');
+    others[PART] = Buffer.from(change(lines).join('\r\n'));
+};
+
+test('an altered, a dropped, a repeated, a foreign row: refused, even when the operator signs it', async () => {
+    const position = 7;
+    const at = (lines, pattern) => lines.findIndex((line) => pattern.test(line));
+    const fewer = (manifest) => {
+        manifest.submissions--;
+        manifest.signatures--;
     };
-    assert.equal((await audit(Buffer.from(log))).status, 0);
-    const [gone] = await query(service.dir, 'SELECT idx FROM log_end LIMIT 1');
-    extra.again = `{"v":1,"t":"void","i":${gone.idx},"why":"test"}`;
-    for (const [name, text] of Object.entries(extra))
-        assert.notEqual((await audit(Buffer.concat([Buffer.from(log), entry(text)]))).status, 0, name);
+    const cases = {
+        'altered name': [(lines) => lines.map((line) => line.replace('"Signer 1"', '"Signer X"')), /something else than was signed/],
+        'altered fields': [(lines) => lines.map((line, i) => (i === at(lines, /"Signer 1"/) ? line.replace(/"([^"]*)"$/, (_, b64) => {
+            return `"${Buffer.from(Buffer.from(b64, 'base64').toString().replace('Signer 1', 'Signer X')).toString('base64')}"`;
+        }).replace('"Signer 1"', '"Signer X"') : line)), /does not open the commitment/],
+        'altered hash': [(lines) => lines.map((line, i) => (i === 3 ? line.replace(/"[0-9a-f]{64}"/, `"${'0'.repeat(64)}"`) : line)), /another hash/],
+        'swapped hashes': [(lines) => {
+            const [a, b] = [1, 4].map((i) => lines[i].match(/[0-9a-f]{64}/)[0]);
+            return lines.map((line) => (line.includes(a) ? line.replace(a, b) : line.replace(b, a)));
+        }, /another hash/],
+        'dropped row': [(lines) => lines.filter((_, i) => i !== 5), /number of rows/],
+        'dropped row, and totals to fit': [(lines) => lines.filter((_, i) => i !== 5), /not as many as are live/, fewer],
+        'repeated row': [(lines) => [...lines.slice(0, 5), lines[4], ...lines.slice(5)], /out of order/],
+        'a removed signer': [(lines) => lines.map((line, i) => (i === 7 ? `7,"unconfirmed","${log.leaves[7].toString('hex')}",,,,,` : line)), /withdrawn or removed|out of order/],
+        'cut off': [(lines) => lines.slice(0, -1), /cut off/],
+        'another header': [(lines) => [lines[0].replace('tier', 'tear'), ...lines.slice(1)], /header/],
+    };
+    for (const [what, one] of Object.entries(cases)) {
+        const [change, why, manifest = () => {}] = one;
+        const bundle = await remade(bundles[position], service.file('minisign.key'), (others, its) => {
+            const before = others[PART].toString();
+            rows(others, change);
+            assert.notEqual(others[PART].toString(), before, what);
+            manifest(its);
+            if (one.length > 2) {
+                const summary = JSON.parse(others['summary.json']);
+                manifest(summary);
+                others['summary.json'] = Buffer.from(JSON.stringify(summary));
+            }
+        });
+        const file = keep('altered.zip', zip(bundle));
+        assert.match(await refused(file, logZip), /manifest is not the one/, what);
+        assert.match(await refused(file, await operatorsLog(bundle, position)), why, what);
+    }
+});
+
+test('names in the bundle of an addressee who gets none: refused', async () => {
+    const bundle = await remade(bundles[1], service.file('minisign.key'), (others) => {
+        others[PART] = bundles[7][PART];
+    });
+    assert.match(await refused(keep('named.zip', zip(bundle)), await operatorsLog(bundle, 1)), /gets none/);
+});
+
+test('a bundle of another delivery, of another addressee, of another log: refused', async () => {
+    const key = service.file('minisign.key');
+    const other = await remade(bundles[7], key, (_, manifest) => Object.assign(manifest, { delivery: 2 }));
+    assert.match(await refused(keep('other.zip', zip(other)), logZip), /delivery is not in the log/);
+    const longer = log.with(deliveryEntry(2, log.entries.length, bundles)).zip();
+    assert.match(await refused(keep('other.zip', zip(other)), longer), /another size/);
+    const addressee = await remade(bundles[7], key, (_, manifest) => Object.assign(manifest, { addressee: 9 }));
+    assert.match(await refused(keep('other.zip', zip(addressee)), logZip), /manifest is not the one/);
+    const fork = new Log(log.entries.slice(0, frozen), log.key).forked(5, signature(log).entry)
+        .with(deliveryEntry(DELIVERY, frozen, bundles));
+    assert.match(await refused(files[7], fork.zip()), /another root/);
+});
+
+test('with the log a bundle without checkpoint or root is refused', async () => {
+    for (const change of [(others) => delete others.checkpoint, (_, manifest) => delete manifest.root]) {
+        const bundle = await remade(bundles[7], service.file('minisign.key'), change);
+        assert.match(await refused(keep('less.zip', zip(bundle)), await operatorsLog(bundle, 7)), /no checkpoint or no root/);
+    }
+});
+
+test('sums, signature and totals are looked at without the log, too', async () => {
+    const bundle = bundles[7];
+    const altered = (change) => keep('altered.zip', zip({ ...bundle, ...change(bundle) }));
+    const text = (name, from, to) => ({ [name]: Buffer.from(bundle[name].toString().replace(from, to)) });
+    assert.match(await refused(altered(() => text('summary.html', '<', '<!-- --><'))), /not the file that was signed/);
+    assert.match(await refused(altered(() => ({ 'more.txt': Buffer.from('x') }))), /more.txt is not in SHA256SUMS/);
+    assert.match(await refused(altered(() => text('SHA256SUMS', /^./, 'x'))), /list of sums|does not hold/);
+    assert.match(await refused(altered(() => text('SHA256SUMS.minisig', 'addressee', 'Addressee'))), /does not hold/);
+    const { 'summary.html': gone, ...less } = bundle;
+    assert.ok(gone);
+    assert.match(await refused(keep('less.zip', zip(less))), /is missing/);
+    const stranger = await Service.create();
+    try {
+        const key = (await stranger.get('/api/v1/petition')).json.minisign_key;
+        assert.match(await refused(files[7], '--minisign', key), /another minisign key/);
+    } finally {
+        await stranger.close();
+    }
+    const lying = await remade(bundle, service.file('minisign.key'), (_, manifest) => Object.assign(manifest, { repeats: 5 }));
+    assert.match(await refused(keep('lying.zip', zip(lying))), /other totals|do not add up/);
+});
+
+// ---- mutations
+
+/** Numbers that are the same in every run (splitmix32). */
+function random(seed) {
+    let state = seed;
+    return (bound) => {
+        state = (state + 0x9e3779b9) | 0;
+        let z = state ^ (state >>> 16);
+        z = Math.imul(z, 0x21f0aaad);
+        z ^= z >>> 15;
+        z = Math.imul(z, 0x735a2d97);
+        return ((z ^ (z >>> 15)) >>> 0) % bound;
+    };
+}
+
+const mutations = {
+    'a bit flipped': (bytes, below) => {
+        const copy = Buffer.from(bytes);
+        copy[below(copy.length)] ^= 1 << below(8);
+        return copy;
+    },
+    'a byte changed': (bytes, below) => {
+        const copy = Buffer.from(bytes);
+        const at = below(copy.length);
+        copy[at] = (copy[at] + 1 + below(255)) % 256;
+        return copy;
+    },
+    'cut off': (bytes, below) => bytes.subarray(0, below(bytes.length)),
+    'a byte missing': (bytes, below) => {
+        const at = below(bytes.length);
+        return Buffer.concat([bytes.subarray(0, at), bytes.subarray(at + 1)]);
+    },
+    'a byte more': (bytes, below) => {
+        const at = below(bytes.length + 1);
+        return Buffer.concat([bytes.subarray(0, at), Buffer.from([below(256)]), bytes.subarray(at)]);
+    },
+};
+
+/** The same members with the same bytes, packed in another way: no mutation of what it says. */
+function sameContent(bytes, files) {
+    try {
+        const others = unzip(bytes);
+        return Object.keys(others).join() === Object.keys(files).join() &&
+            Object.entries(files).every(([name, one]) => one.equals(others[name]));
+    } catch {
+        return false;
+    }
+}
+
+async function mutate(bytes, count, name, args, same = () => false) {
+    const below = random(20171023);
+    const kinds = Object.values(mutations);
+    const file = path.join(scratch(), name);
+    writeFileSync(file, bytes);
+    await holds(file, ...args); // as it is
+    let done = 0;
+    for (let i = 0; done < count; i++) {
+        const mutated = kinds[i % kinds.length](bytes, below);
+        if (mutated.equals(bytes))
+            continue;
+        writeFileSync(file, mutated);
+        const result = await petition(['verify', file, ...args]);
+        if (result.status === 0 && same(mutated))
+            continue;
+        assert.notEqual(result.status, 0, `${Object.keys(mutations)[i % kinds.length]} (${i})`);
+        assert.match(result.stderr, /^petition: [^\n]*\n$/);
+        assert.equal(result.stdout, '');
+        done++;
+    }
+    return done;
+}
+
+test('of 500 mutated receipts and openings none is accepted', async () => {
+    const key = ['--vkey', log.key.vkey];
+    const proof = Buffer.from(log.proof(ann.index));
+    const opening = Buffer.from(JSON.stringify(ann.opening));
+    assert.equal(await mutate(proof, 250, 'receipt.tlog-proof', key), 250);
+    assert.equal(await mutate(opening, 150, 'receipt.opening.json', [proofFile(ann.index), ...key]), 150);
+    assert.equal(await mutate(Buffer.from(log.checkpoint()), 100, 'checkpoint', key), 100);
+});
+
+test('of 400 mutated bundles none is accepted', async () => {
+    const bytes = readFileSync(files[7]);
+    assert.equal(await mutate(bytes, 400, 'bundle.zip', [logZip], (mutated) => sameContent(mutated, bundles[7])), 400);
+});
+
+test('of 300 mutations of a bundle as the server packs it none is accepted, not even one that unpacks to the same', async () => {
+    const out = scratch();
+    await service.succeed(['deliver', '--out', out]);
+    const bytes = readFileSync(path.join(out, names(out)[7]));
+    assert.equal(await mutate(bytes, 300, 'bundle.zip', []), 300);
+    const files = unzip(bytes);
+    assert.match(JSON.parse(files['manifest.json']).zlib, /^\d+\.\d+/);
+    assert.match(await refused(keep('packed-anew.zip', zip(files))), /not packed as this service packs it/);
+});
+
+// ---- usage
+
+test('files of 10 MB, empty ones, folders without a log, and none at all: a clear line', async () => {
+    const key = ['--vkey', log.key.vkey];
+    for (const bytes of [Buffer.alloc(10_000_000, 'x'), Buffer.alloc(0), Buffer.from('PK\x03\x04'), Buffer.from('{'), randomBytes(10_000_000),
+        Buffer.from('c2sp.org/tlog-proof@v1\n')])
+        await refused(keep('thing', bytes), ...key);
+    assert.match(await refused(scratch(), ...key), /checkpoint is missing/);
+    assert.match(await refused(path.join(scratch(), 'nowhere'), ...key), /No such file/);
+    for (const args of [[], [proofFile(9)], [proofFile(9), '--vkey', 'x'], [proofFile(9), ...key, '--save', 'x'], [logZip, logZip]]) {
+        const result = await petition(['verify', ...args]);
+        assert.equal(result.status, 2, result.stderr);
+        assert.match(result.stderr, /^petition: [^\n]*\n$/);
+    }
+    assert.ok(!existsSync('x'));
 });

@@ -524,6 +524,70 @@ static void more_than_one_line_behind_the_comment_is_refused(void **state)
     buf_release(&text);
 }
 
+/* ---- verifying */
+
+static bool we_accept(const char *public_key, const struct buf *signature, const char *text)
+{
+    struct buf content, comment;
+    bool ok;
+
+    buf_init(&content, BUF_UNLIMITED);
+    buf_init(&comment, BUF_UNLIMITED);
+    buf_adds(&content, text);
+    ok = !minisign_verify(public_key, signature, &content, &comment);
+    buf_release(&content);
+    buf_release(&comment);
+    return ok;
+}
+
+static void the_signature_computed_elsewhere_holds_and_no_other(void **state)
+{
+    const cJSON *v = vectors("minisign");
+    const char *public_key = vec_text(v, "public"), *text = vec_text(v, "message");
+    char *changed = xstrdup(text);
+    struct buf signature;
+    size_t first_line;
+
+    (void)state;
+    buf_init(&signature, BUF_UNLIMITED);
+    buf_adds(&signature, vec_text(v, "signature_file"));
+    assert_true(we_accept(public_key, &signature, text));
+    first_line = strcspn(signature.data, "\n");
+    for (size_t i = first_line * 8; i < signature.len * 8; i++) {
+        signature.data[i / 8] = (char)(signature.data[i / 8] ^ 1 << i % 8);
+        assert_false(we_accept(public_key, &signature, text));
+        signature.data[i / 8] = (char)(signature.data[i / 8] ^ 1 << i % 8);
+    }
+    for (size_t i = 0; i < strlen(text); i++) {
+        changed[i] ^= 1;
+        assert_false(we_accept(public_key, &signature, changed));
+        changed[i] ^= 1;
+    }
+    while (signature.len > 0) {
+        signature.data[--signature.len] = '\0';
+        assert_false(we_accept(public_key, &signature, text));
+    }
+    free(changed);
+    buf_release(&signature);
+}
+
+static void another_key_and_what_is_no_key_are_refused(void **state)
+{
+    char public_key[MINISIGN_PUBLIC_TEXT], other[MINISIGN_PUBLIC_TEXT];
+    struct buf signature, again;
+
+    (void)state;
+    sign_message(public_key, &signature);
+    assert_true(we_accept(public_key, &signature, message));
+    remove_files();
+    sign_message(other, &again);
+    assert_false(we_accept(other, &signature, message));
+    assert_false(we_accept("", &signature, message));
+    assert_false(we_accept("RW", &signature, message));
+    buf_release(&signature);
+    buf_release(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +610,8 @@ int main(void)
         cmocka_unit_test_setup(without_a_checksum_the_halves_must_belong_together, start_empty),
         cmocka_unit_test_setup(a_file_that_is_no_key_is_refused_with_a_reason, start_empty),
         cmocka_unit_test_setup(more_than_one_line_behind_the_comment_is_refused, start_empty),
+        cmocka_unit_test_setup(the_signature_computed_elsewhere_holds_and_no_other, start_empty),
+        cmocka_unit_test_setup(another_key_and_what_is_no_key_are_refused, start_empty),
     };
 
     if (sodium_init() < 0)

@@ -1,0 +1,24 @@
+/*
+ * compress_raw: deflate as ZIPs have it (RFC 1951, no header), piece by piece, in the setting that
+ * libzip uses: so that the same content can be packed again and compared. One thread at a time.
+ */
+#ifndef COMPRESS_RAW_H
+#define COMPRESS_RAW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Of the library: another version may pack the same content into other bytes. */
+const char *compress_raw_version(void);
+
+struct compress_raw;
+/* Takes what is packed. What it returns, if not 0, ends compress_raw_add. */
+typedef int compress_raw_out(void *ctx, const void *data, size_t len);
+
+struct compress_raw *compress_raw_new(int level, compress_raw_out *out, void *ctx);
+void compress_raw_free(struct compress_raw *c);
+/* The next piece; with `last` the end. 0, or what `out` returned. */
+int compress_raw_add(struct compress_raw *c, const void *data, size_t len, bool last)
+    __attribute__((warn_unused_result));
+
+#endif
