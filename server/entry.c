@@ -390,7 +390,8 @@ static bool read_code(struct code *c, const char *code, size_t rest)
     }
     if (!split && c->count > rest)
         c->index_count = c->count - rest;
-    return c->index_count > 0 && c->count - c->index_count == rest;
+    return c->index_count > 0 && c->index_count <= INDEX_DIGITS_MAX &&
+           c->count - c->index_count == rest;
 }
 
 /* Decimal without leading zeros; false above INDEX_MAX. */

@@ -506,6 +506,41 @@ static void any_swap_of_neighbours_but_0_and_z_is_refused(void **state)
     }
 }
 
+/* ---- the short code as people write it */
+
+static void a_short_code_is_read_in_any_spelling_and_printed_in_one(void **state)
+{
+    static const char *const spellings[] = {"1043-P28G-3M6A", "1043P28G3M6A",
+                                            "1043-p28g3m6a",  " 1043 - P28G - 3M6A\n",
+                                            "1O43-P28G-3M6A", "lO43-P28G-3M6A"};
+    static const char *const refused[] = {"",
+                                          "1043",
+                                          "P28G3M6A",
+                                          "-P28G-3M6A",
+                                          "1043-P28G-3M6",
+                                          "1043-P28G-3M6AA",
+                                          "1043-P28G-3M6U",
+                                          "01043-P28G-3M6A",
+                                          "10A3-P28G-3M6A",
+                                          "9007199254740993-P28G-3M6A",
+                                          "99999999999999999999-P28G-3M6A",
+                                          "1043-P28G-3M6\xc3\xa9"};
+    char plain[CODE_MAX];
+    int64_t index;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        index = 0;
+        assert_int_equal(entry_parse_short_code(&index, plain, spellings[i]), 0);
+        assert_int_equal(index, 1043);
+        assert_string_equal(plain, "1043-P28G-3M6A");
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(entry_parse_short_code(&index, plain, refused[i]), -1);
+    assert_int_equal(entry_parse_short_code(&index, plain, "9007199254740992-00000000"), 0);
+    assert_string_equal(plain, "9007199254740992-0000-0000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -527,6 +562,7 @@ int main(void)
         cmocka_unit_test(a_mistyped_code_is_refused),
         cmocka_unit_test(any_single_wrong_digit_is_refused),
         cmocka_unit_test(any_swap_of_neighbours_but_0_and_z_is_refused),
+        cmocka_unit_test(a_short_code_is_read_in_any_spelling_and_printed_in_one),
     };
 
     if (sodium_init() < 0)
