@@ -5,14 +5,14 @@
 
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity negotiate entry seal backup minisign note figures template compress \
-          recent db db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
+          recent db db_sql db_schema db_desk db_session db_paper db_close db_copy db_check pepper petition_text content listener probe \
           http http_reply http_pages http_stats runkey \
           hours writer watchdog view form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           health monitor sign withdraw pages export session password delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
-          setup service control backup_make restore check commands serve main
+          setup service control backup_make closing restore check commands serve terminal main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
          brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256

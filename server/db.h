@@ -77,6 +77,19 @@ void db_set_text(struct db *db, int64_t index);
  * if there is not room for all. Reads the whole log once. */
 int db_text_indices(struct db *db, int64_t *indices, size_t *count) DB_CHECKED;
 
+/* ---- closing (db_close.c) */
+
+/* Index of the `close` entry, 0 while the petition is open. In the writer it includes the open
+ * transaction. */
+int64_t db_close_index(const struct db *db);
+/* Closes the petition in the open transaction: appends the `close` entry, whose index and figures
+ * are given back, and replaces every tag by a random group number, equal ones by equal ones. Takes
+ * 24 bytes of memory for each signature, and as much of the WAL as the submissions take. The
+ * petition must be open. */
+int db_close_petition(struct db *db, struct closing_figures *figures, int64_t *index) DB_CHECKED;
+/* A group number stands where a tag stood: so many random bytes, then zeros. */
+#define GROUP_LEN 16
+
 /* ---- submissions */
 
 struct submission {

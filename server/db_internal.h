@@ -19,6 +19,12 @@ enum sql {
     SQL_LOG_APPEND,
     SQL_LOG_ENTRY,
     SQL_LOG_TEXTS,
+    SQL_CLOSE_FIND,
+    SQL_CLOSE_TAGS,
+    SQL_CLOSE_REGROUP,
+    SQL_CLOSE_SIGNERS,
+    SQL_CLOSE_CLEAR,
+    SQL_CLOSE_SIGNER,
     SQL_TOTALS_START,
     SQL_TOTALS_READ,
     SQL_TOTALS_WRITE,
@@ -107,6 +113,11 @@ int64_t db_column_int(struct db *db, enum sql which, int column);
 const char *db_column_text(struct db *db, enum sql which, int column);
 const void *db_column_blob(struct db *db, enum sql which, int column, size_t *len);
 void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
+
+/* Reads the index of the `close` entry out of the database; 0: there is none. */
+int db_close_find(struct db *db, int64_t *index) DB_CHECKED;
+/* The open transaction closes the petition with this entry, and erases. */
+void db_set_closed(struct db *db, int64_t index);
 
 /* SQLite's connection, for db_copy and db_check. */
 struct sqlite3 *db_handle(struct db *db);

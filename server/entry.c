@@ -230,6 +230,14 @@ void entry_void(struct buf *out, int64_t index, enum void_why why)
                void_why_names[why]);
 }
 
+void entry_close(struct buf *out, const struct closing_figures *f)
+{
+    buf_printf(out,
+               "{\"v\":1,\"t\":\"close\",\"sign\":%" PRIu64 ",\"wd\":%" PRIu64 ",\"void\":%" PRIu64
+               ",\"repeats\":%" PRIu64 "}",
+               f->sign, f->withdrawn, f->removed, f->repeats);
+}
+
 /* ---- reading ---- */
 
 /* What is left to read. Each take_ call moves on past what it read, or returns false. */

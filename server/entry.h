@@ -63,6 +63,12 @@ void entry_text(struct buf *out, uint8_t text_hashes[3][HASH_LEN],
 void entry_sign(struct buf *out, const uint8_t c[HASH_LEN], const uint8_t w[HASH_LEN]);
 void entry_wd(struct buf *out, int64_t index, const uint8_t s[HASH_LEN]);
 void entry_void(struct buf *out, int64_t index, enum void_why why);
+/* What a petition had when it was closed. */
+struct closing_figures {
+    uint64_t sign, withdrawn, removed; /* entries before it; removed for any reason */
+    uint64_t repeats;
+};
+void entry_close(struct buf *out, const struct closing_figures *f);
 
 /* Reads w out of a sign entry. 0, or -1 if the body is not one. */
 int entry_sign_w(uint8_t w[HASH_LEN], const char *body, size_t len)

@@ -178,6 +178,8 @@ static int start_engines(struct server *s, struct buf *err)
                                          .user = &s->desk};
     s->commands.service = &s->service;
     s->commands.gate = s->gate;
+    s->commands.publisher = s->publisher;
+    s->commands.notify = &s->notify;
     s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
     return s->control ? 0 : -1;
 }

@@ -7,6 +7,7 @@
 #include "files.h"
 #include "log.h"
 #include "note.h"
+#include "pepper.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -22,24 +23,31 @@ static int complain(struct buf *err, const char *path, const char *why)
 
 /* ---- keys */
 
-static int open_pepper(struct service *s, struct buf *err)
+static void warn_left(void *ctx, const char *path, const char *why)
 {
-    const struct config *config = s->config;
-    char *own = files_join(config->data_dir, "pepper.key");
-    const char *path = *config->pepper_file ? config->pepper_file : own, *why;
-    uint8_t pepper[PEPPER_LEN];
-    int result = -1;
+    (void)ctx;
+    log_warn("the petition is closed, and its pepper must go, but it cannot be erased: %s (%s)",
+             path, why);
+}
 
-    if (files_read_key(path, PEPPER_KEY_LABEL, pepper, sizeof pepper, &why) != 0) {
+/* While the petition is open the pepper must be there. */
+static int open_identity(struct service *s, bool closed, struct buf *err)
+{
+    const struct content *content = s->content;
+    uint8_t pepper[PEPPER_LEN];
+    const char *why;
+
+    if (!closed && pepper_read(s->config, pepper, &why) != 0) {
+        char *path = pepper_path(s->config);
+
         complain(err, path, why);
+        free(path);
     } else {
-        s->identity = identity_new(pepper, s->content->plans, s->content->plan_count,
-                                   s->content->mail_rules.data, err);
-        result = s->identity ? 0 : -1;
+        s->identity = identity_new(closed ? NULL : pepper, content->plans, content->plan_count,
+                                   content->mail_rules.data, err);
     }
     sodium_memzero(pepper, sizeof pepper);
-    free(own);
-    return result;
+    return s->identity ? 0 : -1;
 }
 
 static int open_minisign(struct service *s, struct buf *err)
@@ -172,7 +180,8 @@ static void fill_view(struct service *s)
 /* What only serving needs: the pepper, the key of this boot, texts that are in the log. */
 static int open_for_serving(struct service *s, struct db *db, struct buf *err)
 {
-    if (open_pepper(s, err) != 0 || bring_texts_up_to_date(s, db, err) != 0)
+    if (open_identity(s, db_close_index(db) > 0, err) != 0 ||
+        bring_texts_up_to_date(s, db, err) != 0)
         return -1;
     s->runkey = runkey_open(s->config->data_dir, err);
     return s->runkey ? 0 : -1;
@@ -191,6 +200,8 @@ static void start_signing(struct service *s, const struct db *db, const uint8_t 
     memcpy(submit.genesis, genesis, HASH_LEN);
     memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     config.submitter = s->submitter = submitter_new(&submit);
+    if (db_close_index(db) > 0)
+        submitter_close(s->submitter);
     s->signing = signing_new(&config);
 }
 
@@ -246,6 +257,8 @@ int service_open(struct service *s, const struct config *config, enum service_us
     if (!db || read_opening(s, db, err, genesis) != 0 || check_log_key(s, err) != 0 ||
         (use == SERVICE_SERVE && open_for_serving(s, db, err) != 0))
         goto fail;
+    if (db_close_index(db) > 0) /* a process before may have died in the middle */
+        pepper_destroy(config, warn_left, NULL);
     fill_view(s);
     if (use == SERVICE_SERVE)
         start_signing(s, db, genesis);

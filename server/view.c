@@ -297,8 +297,6 @@ static void add_form(const struct page *page, const struct view_form *form)
 {
     cJSON *field;
 
-    if (page->v->open)
-        set_true(page->data, "open");
     field = add_field(page, form, FIELD_NAME);
     set_text(field, "value", value_of(form, FIELD_NAME));
     field = add_field(page, form, FIELD_CONTACT);
@@ -329,6 +327,7 @@ void view_petition(struct buf *out, const struct view *v, enum lang lang,
     if (p->confirmed > 0)
         set_count(&page, page.data, "confirmed", p->confirmed);
     add_addressees(&page);
+    set_true(page.data, p->closed ? "closed" : v->open ? "open" : "paused");
     add_form(&page, form);
     finish_page(&page, "petition", out);
 }
