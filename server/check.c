@@ -138,11 +138,11 @@ static void check_minisign(struct checking *c, const char *path)
 /* Of a closed petition none may be left. */
 static void check_no_pepper(struct checking *c, const char *path)
 {
-    if (access(path, F_OK) == 0)
+    if (pepper_is_gone(path))
+        find(c, OK, "%s is not there any more, as the petition is closed", path);
+    else
         find(c, ERROR, "%s is still there, and the petition is closed: destroy it, and every copy",
              path);
-    else
-        find(c, OK, "%s is not there any more, as the petition is closed", path);
 }
 
 static void check_pepper(struct checking *c, const char *own)

@@ -9,6 +9,8 @@
  */
 #include "db_internal.h"
 
+#include "log.h"
+
 #include <assert.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -99,38 +101,60 @@ static int replace_tags(const struct regrouping *r)
 
 /* ---- signers */
 
-static void add_group(struct regrouping *r, const uint8_t tag[TAG_LEN], int64_t live,
-                      int64_t confirmed)
-{
-    struct group *group;
-
-    if (r->count == r->cap) {
-        r->cap += r->cap / 2 + ROWS_AT_ONCE;
-        r->groups = realloc(r->groups, r->cap * sizeof *r->groups);
-        if (!r->groups)
-            abort(); /* out of memory: the transaction is not committed */
-    }
-    group = &r->groups[r->count++];
-    number_of(r, group->number, tag);
-    group->live = (uint32_t)live;
-    group->confirmed = (uint32_t)confirmed;
-}
-
 static int read_signers(struct regrouping *r)
 {
     const enum sql signers = SQL_CLOSE_SIGNERS;
     int result;
 
-    while ((result = db_step(r->db, signers)) == DB_OK)
-        add_group(r, db_column_blob(r->db, signers, 0, NULL), db_column_int(r->db, signers, 1),
-                  db_column_int(r->db, signers, 2));
+    while ((result = db_step(r->db, signers)) == DB_OK && r->count < r->cap) {
+        struct group *group = &r->groups[r->count++];
+
+        number_of(r, group->number, db_column_blob(r->db, signers, 0, NULL));
+        group->live = (uint32_t)db_column_int(r->db, signers, 1);
+        group->confirmed = (uint32_t)db_column_int(r->db, signers, 2);
+    }
     db_finish(r->db, signers);
-    return result == DB_NO_ROW ? DB_OK : result;
+    if (result == DB_NO_ROW && r->count == r->cap)
+        return DB_OK;
+    if (result >= 0)
+        log_error("database: signatures are not as many as their sum");
+    return result < 0 ? result : DB_BROKEN;
 }
 
-static int by_number(const void *a, const void *b)
+static bool is_before(const struct group *a, const struct group *b)
 {
-    return memcmp(((const struct group *)a)->number, ((const struct group *)b)->number, GROUP_LEN);
+    return memcmp(a->number, b->number, GROUP_LEN) < 0;
+}
+
+static void swap_groups(struct group *a, struct group *b)
+{
+    struct group kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+/* Moves the group down to its place in a heap with the greatest at the top. */
+static void sift_down(struct group *heap, size_t at, size_t count)
+{
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && is_before(&heap[child], &heap[child + 1]))
+            child++;
+        if (!is_before(&heap[at], &heap[child]))
+            return;
+        swap_groups(&heap[at], &heap[child]);
+    }
+}
+
+/* In place: qsort takes the same memory once more. */
+static void sort_groups(struct group *groups, size_t count)
+{
+    for (size_t at = count / 2; at > 0; at--)
+        sift_down(groups, at - 1, count);
+    for (size_t end = count; end > 1; end--) {
+        swap_groups(&groups[0], &groups[end - 1]);
+        sift_down(groups, 0, end - 1);
+    }
 }
 
 static int replace_signers(struct regrouping *r)
@@ -139,8 +163,7 @@ static int replace_signers(struct regrouping *r)
 
     if (result == DB_OK)
         result = db_exec(r->db, SQL_CLOSE_CLEAR);
-    if (r->count > 1)
-        qsort(r->groups, r->count, sizeof *r->groups, by_number);
+    sort_groups(r->groups, r->count);
     for (size_t i = 0; i < r->count && result == DB_OK; i++) {
         uint8_t group[TAG_LEN] = {0};
 
@@ -155,9 +178,12 @@ static int replace_signers(struct regrouping *r)
 
 /* ---- closing */
 
-static int regroup(struct db *db)
+static int regroup(struct db *db, uint64_t signatures)
 {
-    struct regrouping r = {.db = db, .key = sodium_malloc(crypto_generichash_KEYBYTES)};
+    struct regrouping r = {.db = db,
+                           .key = sodium_malloc(crypto_generichash_KEYBYTES),
+                           .groups = xcalloc(signatures + 1, sizeof *r.groups),
+                           .cap = signatures};
     int result;
 
     if (!r.key)
@@ -171,19 +197,17 @@ static int regroup(struct db *db)
     return result;
 }
 
-static int append_entry(struct db *db, struct closing_figures *figures, int64_t *index)
+static int append_entry(struct db *db, const struct totals *t, struct closing_figures *figures,
+                        int64_t *index)
 {
-    struct totals t;
     struct buf entry;
-    int result = db_totals(db, &t);
+    int result;
 
-    if (result != DB_OK)
-        return result;
-    *figures = (struct closing_figures){.sign = t.live + t.withdrawn,
-                                        .withdrawn = t.withdrawn,
-                                        .repeats = t.live - t.signatures};
+    *figures = (struct closing_figures){.sign = t->live + t->withdrawn,
+                                        .withdrawn = t->withdrawn,
+                                        .repeats = t->live - t->signatures};
     for (int why = 0; why < VOID__MAX; why++)
-        figures->removed += t.removed[why];
+        figures->removed += t->removed[why];
     figures->sign += figures->removed;
     buf_init(&entry, BUF_UNLIMITED);
     entry_close(&entry, figures);
@@ -194,12 +218,14 @@ static int append_entry(struct db *db, struct closing_figures *figures, int64_t 
 
 int db_close_petition(struct db *db, struct closing_figures *figures, int64_t *index)
 {
-    int result;
+    struct totals t;
+    int result = db_totals(db, &t);
 
     assert(db_close_index(db) == 0);
-    result = append_entry(db, figures, index);
     if (result == DB_OK)
-        result = regroup(db);
+        result = append_entry(db, &t, figures, index);
+    if (result == DB_OK)
+        result = regroup(db, t.signatures);
     if (result == DB_OK)
         db_set_closed(db, *index);
     return result;

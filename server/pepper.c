@@ -2,7 +2,7 @@
  * pepper: reading and destroying the pepper's file (see pepper.h).
  *
  * Runs on any thread. A file named by pepper_file is only destroyed if it is a pepper, or the zeros
- * of an interrupted destruction: the setting may be wrong.
+ * that an interrupted destruction left: the setting may be wrong.
  */
 #include "pepper.h"
 
@@ -39,15 +39,18 @@ int pepper_read(const struct config *config, uint8_t pepper[PEPPER_LEN], const c
 
 /* ---- destroying */
 
-static bool is_all_zeros(const char *path)
+bool pepper_is_gone(const char *path)
 {
     struct buf text;
-    bool zeros;
+    bool gone;
 
     buf_init(&text, FILE_MAX_BYTES);
-    zeros = buf_read_file(&text, path) == 0 && sodium_is_zero((const uint8_t *)text.data, text.len);
+    if (buf_read_file(&text, path) == 0)
+        gone = sodium_is_zero((const uint8_t *)text.data, text.len);
+    else
+        gone = errno == ENOENT;
     buf_wipe(&text);
-    return zeros;
+    return gone;
 }
 
 static bool is_pepper(const char *path)
@@ -57,7 +60,7 @@ static bool is_pepper(const char *path)
     bool found = files_read_key(path, PEPPER_KEY_LABEL, pepper, sizeof pepper, &why) == 0;
 
     sodium_memzero(pepper, sizeof pepper);
-    return found || is_all_zeros(path);
+    return found;
 }
 
 /* Zeros over the whole file, on the disk before it returns. 0, or -1 with errno. */
@@ -78,13 +81,15 @@ static int overwrite(const char *path)
     return result;
 }
 
-/* Zeros are as good as no file, but for the next start, which would look at them again. */
+/* NULL, or why it could not be done. Zeros that cannot be unlinked are as good as no file. */
 static const char *destroy(const char *path, bool certain)
 {
-    if (access(path, F_OK) != 0)
-        return errno == ENOENT ? NULL : strerror(errno);
+    if (pepper_is_gone(path)) {
+        (void)unlink(path);
+        return NULL;
+    }
     if (!certain && !is_pepper(path))
-        return "is no pepper: look at the setting pepper_file";
+        return "it is no pepper, or cannot be read";
     if (overwrite(path) != 0 || unlink(path) != 0 || files_sync_parent(path) != 0)
         return strerror(errno);
     return NULL;

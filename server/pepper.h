@@ -18,6 +18,8 @@ char *pepper_path(const struct config *config) __attribute__((returns_nonnull));
 int pepper_read(const struct config *config, uint8_t pepper[PEPPER_LEN], const char **why)
     __attribute__((warn_unused_result));
 
+/* Nothing is at the path, or nothing but zeros. */
+bool pepper_is_gone(const char *path);
 /* Destroys every file of it. Calls left() for each that could not be erased, with the reason. */
 typedef void pepper_left(void *ctx, const char *path, const char *why);
 void pepper_destroy(const struct config *config, pepper_left *left, void *ctx);
