@@ -4,10 +4,10 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          sha256 json input csv identity negotiate entry seal backup minisign note figures template compress \
-          recent db db_sql db_schema db_desk db_session db_paper db_close db_copy db_check pepper petition_text content listener probe \
-          http http_reply http_pages http_stats runkey \
-          hours writer watchdog view form submit removal paper batch publisher \
+          sha256 json input csv identity negotiate merkle entry seal backup minisign note checkpoint tlog tlog_reader tlog_proof figures template compress \
+          recent db db_log db_sql db_schema db_desk db_session db_paper db_close db_copy db_check pepper petition_text content listener probe \
+          http http_reply http_pages http_shared http_stats runkey \
+          hours writer head tiles watchdog view form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           health monitor sign withdraw pages export session password delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
@@ -94,9 +94,9 @@ unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
 
 # Measuring. The program with one transaction per request is built in a folder of its own.
-BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree
 
-$(BUILD)/fill: tests/bench/fill.c $(LIBRARY)
+$(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
 

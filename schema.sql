@@ -5,7 +5,7 @@
 -- name of those who did not choose `private`. All else is in the sealed record or a commitment.
 
 PRAGMA application_id = 1346720817;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- The public log, append-only: the exact bytes of every entry, hashed as stored. Entry 0 is the
 -- `open` entry, written by init. Indices have no gaps.
@@ -21,6 +21,36 @@ CREATE TRIGGER log_entry_no_update BEFORE UPDATE ON log_entry
 BEGIN SELECT RAISE(ABORT, 'log_entry is append-only'); END;
 CREATE TRIGGER log_entry_no_delete BEFORE DELETE ON log_entry
 BEGIN SELECT RAISE(ABORT, 'log_entry is append-only'); END;
+
+-- The Merkle tree over the entries, cut into tiles as in https://c2sp.org/tlog-tiles: full tiles only,
+-- inserted in the transaction that fills them. What is not full is hashed anew at start. A rowid
+-- table on purpose: the rows are large.
+CREATE TABLE log_tile (
+    level  INTEGER NOT NULL CHECK (level BETWEEN 0 AND 6),
+    n      INTEGER NOT NULL CHECK (n >= 0),
+    hashes BLOB NOT NULL CHECK (length(hashes) = 8192),
+    PRIMARY KEY (level, n)
+) STRICT;
+CREATE TRIGGER log_tile_in_order BEFORE INSERT ON log_tile
+WHEN NEW.n <> (SELECT ifnull(max(n) + 1, 0) FROM log_tile WHERE level = NEW.level)
+BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END;
+CREATE TRIGGER log_tile_no_update BEFORE UPDATE ON log_tile
+BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END;
+CREATE TRIGGER log_tile_no_delete BEFORE DELETE ON log_tile
+BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END;
+
+-- Every checkpoint that was published: the signed note, as it was served.
+CREATE TABLE log_checkpoint (
+    size INTEGER PRIMARY KEY CHECK (size > 0),
+    note TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER log_checkpoint_in_order BEFORE INSERT ON log_checkpoint
+WHEN NEW.size <= (SELECT ifnull(max(size), 0) FROM log_checkpoint)
+BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
+CREATE TRIGGER log_checkpoint_no_update BEFORE UPDATE ON log_checkpoint
+BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
+CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint
+BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END;
 
 -- One accepted form, or one row of a paper batch; idx is its `sign` entry. Live while tag is set:
 -- withdrawal and removal NULL tag, name, opening and sealed.

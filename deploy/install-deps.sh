@@ -86,6 +86,9 @@ if [ "$test_too" = yes ]; then
     need_program unzip unzip
     need_program sqlite3 sqlite3
     need_program curl curl
+    need_program golang-go go
+    need_file golang-golang-x-mod-dev /usr/share/gocode/src/golang.org/x/mod/sumdb
+    need_program openssl openssl
     need_program systemd systemd-analyze
     installed libreoffice-calc || need_package libreoffice-calc-nogui
     need_package fonts-noto-core

@@ -150,7 +150,7 @@ static int add_row(struct annex *a, const struct db_row *row)
 {
     uint8_t leaf[HASH_LEN];
 
-    entry_leaf_hash(leaf, row->body, row->body_len);
+    merkle_leaf(leaf, row->body, row->body_len);
     buf_printf(&a->row, "%" PRId64 ",\"%s\",\"", row->index, tier_names[row->tier]);
     buf_hex(&a->row, leaf, HASH_LEN);
     buf_adds(&a->row, "\",");

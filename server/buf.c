@@ -247,26 +247,43 @@ void buf_base64url(struct buf *b, const uint8_t *data, size_t len)
 }
 
 /* libsodium 1.0.18 takes every byte above 0x7f for the last digit of the alphabet. */
-static bool is_ascii(const char *text)
+static bool is_ascii(const char *text, size_t len)
 {
-    while (*text && (unsigned char)*text < 0x80)
-        text++;
-    return !*text;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)text[i] >= 0x80)
+            return false;
+    return true;
+}
+
+int buf_unbase64(struct buf *b, const char *text, size_t len)
+{
+    size_t got, room = len / 4 * 3;
+
+    if (!is_ascii(text, len) || !reserve(b, room))
+        return -1;
+    if (sodium_base642bin((unsigned char *)b->data + b->len, room, text, len, NULL, &got, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0) {
+        b->data[b->len] = '\0';
+        return -1;
+    }
+    extend(b, got);
+    return 0;
 }
 
 int base64_decode(uint8_t *out, size_t out_len, const char *text)
 {
     size_t got;
 
-    if (!is_ascii(text) || sodium_base642bin(out, out_len, text, strlen(text), NULL, &got, NULL,
-                                             sodium_base64_VARIANT_ORIGINAL) != 0)
+    if (!is_ascii(text, strlen(text)) ||
+        sodium_base642bin(out, out_len, text, strlen(text), NULL, &got, NULL,
+                          sodium_base64_VARIANT_ORIGINAL) != 0)
         return -1;
     return got == out_len ? 0 : -1;
 }
 
 int base64url_decode(uint8_t *out, size_t out_cap, size_t *out_len, const char *text)
 {
-    if (!is_ascii(text))
+    if (!is_ascii(text, strlen(text)))
         return -1;
     return sodium_base642bin(out, out_cap, text, strlen(text), NULL, out_len, NULL,
                              sodium_base64_VARIANT_URLSAFE_NO_PADDING);

@@ -63,6 +63,8 @@ void buf_base64url(struct buf *b, const uint8_t *data, size_t len);
 /* Strict base64 of exactly out_len bytes; 0, or -1 if the text is anything else. */
 int base64_decode(uint8_t *out, size_t out_len, const char *text)
     __attribute__((warn_unused_result));
+/* Appends what strict base64 of any length stands for. 0, or -1 and nothing is appended. */
+int buf_unbase64(struct buf *b, const char *text, size_t len) __attribute__((warn_unused_result));
 /* Strict base64url without padding, at most out_cap bytes; sets *out_len. 0 or -1. */
 int base64url_decode(uint8_t *out, size_t out_cap, size_t *out_len, const char *text)
     __attribute__((warn_unused_result));

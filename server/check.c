@@ -7,8 +7,8 @@
 #include "content.h"
 #include "db_check.h"
 #include "files.h"
+#include "head.h"
 #include "minisign.h"
-#include "note.h"
 #include "pepper.h"
 
 #include <errno.h>
@@ -113,16 +113,40 @@ static void find_key(struct checking *c, const char *path, const char *why)
         find(c, OK, "%s is there and right", path);
 }
 
+/* Does the database extend what has been published? */
+static void check_head(struct checking *c, struct note_key *key)
+{
+    int64_t size;
+    struct buf err;
+    struct db *db;
+
+    buf_init(&err, BUF_UNLIMITED);
+    db = db_open(c->database, DB_READER, &err);
+    if (!db || db_snapshot_begin(db) < 0 ||
+        head_check(c->config->data_dir, key, db, &size, &err) != 0)
+        find(c, ERROR, "%s", err.data);
+    else if (size == 0)
+        find(c, WARNING, "there is no log.head: nothing has been published here");
+    else
+        find(c, OK, "log.head: the %" PRId64 " published entries are those of the database", size);
+    db_close(db);
+    buf_release(&err);
+}
+
 static void check_log_key(struct checking *c, const char *path)
 {
-    char name[NOTE_NAME_MAX + 1];
     const char *why = NULL;
+    struct note_key *key = note_key_open(path, &why);
 
-    if (note_key_name(path, name, &why) == 0)
-        why = !c->has_opening || strcmp(name, c->opening.origin) == 0
+    if (key)
+        why = !c->has_opening || strcmp(note_key_verifier(key)->name, c->opening.origin) == 0
                   ? NULL
                   : "is not the key of this log: its name is not the origin in entry 0";
     find_key(c, path, why);
+    if (c->has_opening && !why)
+        check_head(c, key);
+    if (key)
+        note_key_close(key);
 }
 
 static void check_minisign(struct checking *c, const char *path)

@@ -1,6 +1,7 @@
 /*
- * db: the SQLite calls (see db.h). The statements are in db_sql.c, the organisers' part is in
- * db_desk.c, the schema in db_schema.c; db_copy.c and db_check.c have what backups and checks need.
+ * db: the SQLite calls (see db.h). The statements are in db_sql.c, the log's tiles and checkpoints
+ * in db_log.c, the organisers' part is in db_desk.c, the schema in db_schema.c; db_copy.c and
+ * db_check.c have what backups and checks need.
  *
  * A connection belongs to one thread at a time. All statements are prepared when the connection
  * opens, and are never left stepped: db_exec() and friends reset them. Always true in the writer:
@@ -61,6 +62,7 @@ struct db {
     struct counters committed, work;
     struct tally_cell tally[TALLY_SLOTS];
     size_t tally_used;
+    struct db_edges edges;
 };
 
 /* ---- statements */
@@ -192,6 +194,11 @@ void db_add_column(struct db *db, enum sql which, int column, struct buf *out)
     buf_add(out, data, len);
 }
 
+struct db_edges *db_edges(struct db *db)
+{
+    return &db->edges;
+}
+
 struct sqlite3 *db_handle(struct db *db)
 {
     return db->handle;
@@ -308,6 +315,10 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         goto fail;
     }
     db->work = db->committed;
+    if (mode == DB_WRITER && db_edges_load(db) != DB_OK) {
+        buf_printf(err, "%s: the log has gaps, or tiles that are not those of its entries", path);
+        goto fail;
+    }
     /* A WAL left by a crash may still hold columns that were erased. */
     db->erasure_pending = mode == DB_WRITER;
     return db;
@@ -411,6 +422,7 @@ int db_commit(struct db *db)
         note_success(db);
     db->in_transaction = false;
     db->committed = db->work;
+    db_edges_commit(db);
     db->erasure_pending |= db->erased_in_batch;
     forget_batch(db);
     return DB_OK;
@@ -423,6 +435,7 @@ void db_rollback(struct db *db)
         db_exec(db, SQL_ROLLBACK) != DB_OK)
         log_error("database: the transaction cannot be rolled back");
     db->in_transaction = false;
+    db_edges_rollback(db);
     forget_batch(db);
 }
 
@@ -508,6 +521,8 @@ int db_log_append(struct db *db, const struct buf *body, int64_t *index)
     db_bind_blob(db, SQL_LOG_APPEND, 2, body->data, body->len);
     result = db_exec(db, SQL_LOG_APPEND);
     if (result == DB_OK)
+        result = db_edges_append(db, body);
+    if (result == DB_OK)
         *index = db->work.next_index++;
     return result;
 }
@@ -518,35 +533,6 @@ int db_start_log(struct db *db, const struct buf *open_entry)
     int result = db_log_append(db, open_entry, &index);
 
     return result == DB_OK ? db_exec(db, SQL_TOTALS_START) : result;
-}
-
-int db_log_entry(struct db *db, int64_t index, struct buf *body)
-{
-    int result;
-
-    db_bind_int(db, SQL_LOG_ENTRY, 1, index);
-    result = db_step(db, SQL_LOG_ENTRY);
-    if (result == DB_OK)
-        db_add_column(db, SQL_LOG_ENTRY, 0, body);
-    db_finish(db, SQL_LOG_ENTRY);
-    return result;
-}
-
-int db_text_indices(struct db *db, int64_t *indices, size_t *count)
-{
-    size_t cap = *count;
-    int result;
-
-    *count = 0;
-    db_bind_int(db, SQL_LOG_TEXTS, 1, (int64_t)cap + 1);
-    while ((result = db_step(db, SQL_LOG_TEXTS)) == DB_OK && *count < cap)
-        indices[(*count)++] = db_column_int(db, SQL_LOG_TEXTS, 0);
-    db_finish(db, SQL_LOG_TEXTS);
-    if (result == DB_OK) {
-        log_error("database: more than %zu text entries", cap);
-        return DB_BROKEN;
-    }
-    return result == DB_NO_ROW ? DB_OK : result;
 }
 
 /* ---- submissions */

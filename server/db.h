@@ -18,6 +18,7 @@
 #include "entry.h"
 #include "figures.h"
 #include "identity.h"
+#include "tlog.h"
 
 #define DB_OK     0
 #define DB_NO_ROW 1
@@ -69,6 +70,24 @@ int64_t db_log_size(const struct db *db);
 int db_log_append(struct db *db, const struct buf *body, int64_t *index) DB_CHECKED;
 /* The exact bytes of an entry: DB_NO_ROW if there is none. */
 int db_log_entry(struct db *db, int64_t index, struct buf *body) DB_CHECKED;
+/* Appends the entries from..from+count-1 to a bundle (tlog.h); DB_NO_ROW if one is not there. */
+int db_log_entries(struct db *db, int64_t from, int count, struct buf *bundle) DB_CHECKED;
+/* Hands the entries from `from` on over, in order; what each() returns, if not 0, ends it. */
+typedef int db_log_each(void *ctx, const void *body, size_t len);
+int db_log_read(struct db *db, int64_t from, db_log_each *each, void *ctx) DB_CHECKED;
+/* A full tile: DB_NO_ROW if there is none. */
+int db_log_tile(struct db *db, int level, int64_t n, uint8_t hashes[TILE_BYTES]) DB_CHECKED;
+/* The right edge of the log when it had that size, from full tiles and the entries behind them.
+ * DB_NO_ROW if they are not there. */
+int db_log_edge(struct db *db, int64_t size, struct tlog_edge *out) DB_CHECKED;
+/* The writer's own, open transaction included. Holds until the next append, commit or rollback. */
+const struct tlog_edge *db_log_right_edge(struct db *db);
+
+/* Checkpoints that were published. `size` must be above that of all others. */
+int db_checkpoint_add(struct db *db, int64_t size, const char *note) DB_CHECKED;
+/* The newest: DB_NO_ROW if there is none. */
+int db_checkpoint_last(struct db *db, int64_t *size, struct buf *note) DB_CHECKED;
+
 /* Index of the last `open` or `text` entry; db_log_append of a `text` entry must be followed by
  * db_set_text. */
 int64_t db_text_index(const struct db *db);

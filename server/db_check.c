@@ -8,6 +8,7 @@
  */
 #include "db_check.h"
 
+#include "checkpoint.h"
 #include "db_internal.h"
 
 #include <inttypes.h>
@@ -26,6 +27,14 @@ struct check {
     int64_t until_s; /* monotonic; 0: no limit */
     bool late;
 };
+
+static int64_t monotonic_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
 
 /* ---- statements */
 
@@ -392,15 +401,112 @@ static int check_audit(struct check *c)
     return holds;
 }
 
-/* ---- one claim */
+/* ---- the log, hashed anew */
 
-static int64_t monotonic_s(void)
+struct hashing {
+    struct check *c;
+    struct tlog_edge *edge;          /* for tiles */
+    struct merkle_frontier frontier; /* for roots */
+    sqlite3_stmt *checkpoints;       /* at the next one */
+    int row;                         /* 1: there is a next one, 0: no more, -1: cannot be read */
+    int64_t tiles, roots;            /* so many were right */
+    bool wrong;                      /* one was not; the line says which */
+};
+
+static int compare_tile(void *ctx, const struct tile *t, const uint8_t hashes[TILE_BYTES])
 {
-    struct timespec now;
+    struct hashing *h = ctx;
+    uint8_t stored[TILE_BYTES];
+    int result = db_log_tile(h->c->db, t->level, t->n, stored);
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
+    if (result < 0)
+        return result;
+    h->tiles++;
+    h->wrong = result != DB_OK || memcmp(stored, hashes, TILE_BYTES) != 0;
+    if (h->wrong)
+        buf_printf(h->c->line, "has a tile %d/%" PRId64 " that is not of the log's entries",
+                   t->level, t->n);
+    return h->wrong;
 }
+
+/* Compares the root with the checkpoint of this size, if there is one. */
+static int compare_root(struct hashing *h)
+{
+    const char *note;
+    struct merkle_tree tree;
+    struct checkpoint c;
+    size_t len;
+
+    if (h->row != 1 || sqlite3_column_int64(h->checkpoints, 0) != h->frontier.size)
+        return h->row < 0 ? DB_BROKEN : 0;
+    note = (const char *)sqlite3_column_text(h->checkpoints, 1);
+    len = note && strstr(note, "\n\n") ? (size_t)(strstr(note, "\n\n") + 1 - note) : 0;
+    merkle_frontier_tree(&h->frontier, &tree);
+    h->wrong = len == 0 || checkpoint_parse(&c, note, len) != 0 || c.tree.size != tree.size ||
+               memcmp(c.tree.root, tree.root, HASH_LEN) != 0;
+    if (h->wrong)
+        buf_printf(h->c->line,
+                   "has a checkpoint of size %" PRId64 " that is not of the log's entries",
+                   tree.size);
+    h->roots++;
+    h->row = step(h->c, h->checkpoints);
+    return h->wrong;
+}
+
+static int hash_entry(void *ctx, const void *body, size_t len)
+{
+    struct hashing *h = ctx;
+    uint8_t leaf[HASH_LEN];
+    int result;
+
+    merkle_leaf(leaf, body, len);
+    merkle_append(&h->frontier, leaf);
+    result = tlog_append(h->edge, leaf, compare_tile, h);
+    return result == 0 ? compare_root(h) : result;
+}
+
+/* Tiles and checkpoints of more entries than there are. */
+static int none_left(struct hashing *h)
+{
+    int64_t tiles;
+
+    if (h->row < 0 || numbers(h->c, "SELECT count(*) FROM log_tile", &tiles, 1) != 0)
+        return -1;
+    if (h->row == 1 || tiles != h->tiles) {
+        buf_adds(h->c->line, "has tiles or checkpoints of entries that it has not");
+        return 0;
+    }
+    buf_printf(h->c->line,
+               "has %" PRId64 " full tiles and %" PRId64
+               " checkpoints that follow from its entries",
+               h->tiles, h->roots);
+    return 1;
+}
+
+static int check_tiles(struct check *c)
+{
+    struct hashing h = {.c = c, .edge = xcalloc(1, sizeof *h.edge)};
+    int result = -1, read;
+
+    h.checkpoints = prepare(c, "SELECT size, note FROM log_checkpoint ORDER BY size");
+    h.row = h.checkpoints ? step(c, h.checkpoints) : -1;
+    if (h.row >= 0) {
+        read = db_log_read(c->db, 0, hash_entry, &h);
+        if (read == DB_OK)
+            result = none_left(&h);
+        else if (h.wrong)
+            result = 0;
+        else
+            c->late = c->until_s > 0 && monotonic_s() >= c->until_s;
+    }
+    if (result < 0 && c->line->len == 0)
+        buf_adds(c->line, "has a log that cannot be read");
+    sqlite3_finalize(h.checkpoints);
+    free(h.edge);
+    return result;
+}
+
+/* ---- one claim */
 
 static int is_late(void *ctx)
 {
@@ -414,7 +520,8 @@ enum db_verdict db_check(struct db *db, enum db_claim claim, int limit_s, struct
     static int (*const claims[DB_CLAIM__COUNT])(struct check *) = {
         [DB_CLAIM_INTACT] = check_intact,   [DB_CLAIM_LOG] = check_log,
         [DB_CLAIM_ENTRIES] = check_entries, [DB_CLAIM_FIGURES] = check_figures,
-        [DB_CLAIM_CLOSED] = check_closed,   [DB_CLAIM_AUDIT] = check_audit,
+        [DB_CLAIM_CLOSED] = check_closed,   [DB_CLAIM_TILES] = check_tiles,
+        [DB_CLAIM_AUDIT] = check_audit,
     };
     struct check c = {.db = db, .line = line};
     int result;

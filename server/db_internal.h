@@ -18,6 +18,12 @@ enum sql {
     SQL_LOG_SIZE,
     SQL_LOG_APPEND,
     SQL_LOG_ENTRY,
+    SQL_LOG_ENTRIES,
+    SQL_TILE_ADD,
+    SQL_TILE_GET,
+    SQL_TILE_COUNT,
+    SQL_CHECKPOINT_ADD,
+    SQL_CHECKPOINT_LAST,
     SQL_LOG_TEXTS,
     SQL_CLOSE_FIND,
     SQL_CLOSE_TAGS,
@@ -118,6 +124,18 @@ void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
 int db_close_find(struct db *db, int64_t *index) DB_CHECKED;
 /* The open transaction closes the petition with this entry, and erases. */
 void db_set_closed(struct db *db, int64_t index);
+
+/* The right edge of the log, as of the last commit and in the open transaction; the writer's. */
+struct db_edges {
+    struct tlog_edge committed, work;
+};
+struct db_edges *db_edges(struct db *db);
+/* Reads or rebuilds them, when the writer opens; hashes what an older version has not hashed. */
+int db_edges_load(struct db *db) DB_CHECKED;
+/* Hashes the next entry; full tiles go to the database, in the open transaction. */
+int db_edges_append(struct db *db, const struct buf *body) DB_CHECKED;
+void db_edges_commit(struct db *db);
+void db_edges_rollback(struct db *db);
 
 /* SQLite's connection, for db_copy and db_check. */
 struct sqlite3 *db_handle(struct db *db);

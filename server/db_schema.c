@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   2
+#define USER_VERSION   3
 
 static const char schema[] = {
 #include "schema.inc"
@@ -57,6 +57,31 @@ static const char *const steps[USER_VERSION] = {
           " addressee INTEGER NOT NULL CHECK (addressee BETWEEN 1 AND 19),"
           " day INTEGER NOT NULL, note TEXT NOT NULL, who TEXT NOT NULL,"
           " PRIMARY KEY (delivery, addressee)) STRICT, WITHOUT ROWID;",
+    /* The entries are hashed when the database is opened (db_log.c). */
+    [2] = "CREATE TABLE log_tile ( "
+          "level  INTEGER NOT NULL CHECK (level BETWEEN 0 AND 6), "
+          "n      INTEGER NOT NULL CHECK (n >= 0), "
+          "hashes BLOB NOT NULL CHECK (length(hashes) = 8192), "
+          "PRIMARY KEY (level, n) "
+          ") STRICT; "
+          "CREATE TRIGGER log_tile_in_order BEFORE INSERT ON log_tile "
+          "WHEN NEW.n <> (SELECT ifnull(max(n) + 1, 0) FROM log_tile WHERE level = NEW.level) "
+          "BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END; "
+          "CREATE TRIGGER log_tile_no_update BEFORE UPDATE ON log_tile "
+          "BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END; "
+          "CREATE TRIGGER log_tile_no_delete BEFORE DELETE ON log_tile "
+          "BEGIN SELECT RAISE(ABORT, 'log_tile is append-only'); END; "
+          "CREATE TABLE log_checkpoint ( "
+          "size INTEGER PRIMARY KEY CHECK (size > 0), "
+          "note TEXT NOT NULL "
+          ") STRICT; "
+          "CREATE TRIGGER log_checkpoint_in_order BEFORE INSERT ON log_checkpoint "
+          "WHEN NEW.size <= (SELECT ifnull(max(size), 0) FROM log_checkpoint) "
+          "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; "
+          "CREATE TRIGGER log_checkpoint_no_update BEFORE UPDATE ON log_checkpoint "
+          "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; "
+          "CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint "
+          "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; ",
 };
 
 static int pragma_int(sqlite3 *handle, const char *pragma)

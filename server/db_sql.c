@@ -12,6 +12,12 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_LOG_SIZE] = "SELECT ifnull(max(idx) + 1, 0) FROM log_entry",
     [SQL_LOG_APPEND] = "INSERT INTO log_entry(idx, body) VALUES(?1, ?2)",
     [SQL_LOG_ENTRY] = "SELECT body FROM log_entry WHERE idx = ?1",
+    [SQL_LOG_ENTRIES] = "SELECT body FROM log_entry WHERE idx >= ?1 ORDER BY idx LIMIT ?2",
+    [SQL_TILE_ADD] = "INSERT INTO log_tile(level, n, hashes) VALUES(?1, ?2, ?3)",
+    [SQL_TILE_GET] = "SELECT hashes FROM log_tile WHERE level = ?1 AND n = ?2",
+    [SQL_TILE_COUNT] = "SELECT ifnull(max(n) + 1, 0) FROM log_tile WHERE level = ?1",
+    [SQL_CHECKPOINT_ADD] = "INSERT INTO log_checkpoint(size, note) VALUES(?1, ?2)",
+    [SQL_CHECKPOINT_LAST] = "SELECT size, note FROM log_checkpoint ORDER BY size DESC LIMIT 1",
     /* The length, which needs no more than the row's head, leaves few rows to look into. */
     [SQL_LOG_TEXTS] = "SELECT idx FROM log_entry WHERE length(body) <> 120"
                       " AND substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"text\"' AS BLOB)"

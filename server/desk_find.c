@@ -64,7 +64,7 @@ static bool fits(const struct asked *a, const struct submission_view *s)
     char code[CODE_MAX], plain[CODE_MAX];
 
     if (a->kind == CODE_SHORT) {
-        entry_leaf_hash(leaf, s->body.data, s->body.len);
+        merkle_leaf(leaf, s->body.data, s->body.len);
         entry_short_code(code, a->index, leaf);
         normalise(plain, code);
         return strcmp(plain, a->plain) == 0;

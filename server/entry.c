@@ -118,13 +118,6 @@ static void hash_parts(uint8_t hash[HASH_LEN], const struct part *parts, size_t 
     sha256_end(&state, hash);
 }
 
-void entry_leaf_hash(uint8_t hash[HASH_LEN], const char *body, size_t len)
-{
-    const struct part parts[] = {LITERAL("\0"), {body, len}};
-
-    HASH_PARTS(hash, parts);
-}
-
 void entry_withdraw_secret(uint8_t s[HASH_LEN], const uint8_t seed[SEED_LEN])
 {
     const struct part parts[] = {LITERAL("petition-withdraw-seed/v1\n"), {seed, SEED_LEN}};

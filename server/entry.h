@@ -7,9 +7,8 @@
 #ifndef ENTRY_H
 #define ENTRY_H
 
-#include "buf.h"
+#include "merkle.h"
 
-#define HASH_LEN         32
 #define SEED_LEN         16
 #define SIGN_ENTRY_BYTES 120 /* every sign entry has this length */
 #define OPENING_LEN      64  /* r[32] || ch[32] */
@@ -41,9 +40,6 @@ struct fields {
     enum visibility visibility;
 };
 void entry_fields(struct buf *out, const struct fields *f);
-
-/* SHA-256(0x00 || entry): RFC 6962 leaf hash. */
-void entry_leaf_hash(uint8_t hash[HASH_LEN], const char *body, size_t len);
 
 /* s = SHA-256("petition-withdraw-seed/v1\n" || seed); w = SHA-256("petition-withdraw/v1\n" || s) */
 void entry_withdraw_secret(uint8_t s[HASH_LEN], const uint8_t seed[SEED_LEN]);

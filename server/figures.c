@@ -122,7 +122,9 @@ void publication_release(struct publication *p)
     free(p->by_country.cells);
     free(p->by_day.cells);
     free(p->by_tier.cells);
+    free(p->edge);
     p->by_country = p->by_day = p->by_tier = (struct table){.cells = NULL};
+    p->edge = NULL;
 }
 
 bool figures_publication_due(const struct publish_rule *rule, int64_t since_last_s,

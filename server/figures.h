@@ -10,7 +10,7 @@
 #ifndef FIGURES_H
 #define FIGURES_H
 
-#include "buf.h"
+#include "tlog.h"
 
 struct shown {
     uint64_t value;  /* F, what is shown */
@@ -58,6 +58,7 @@ struct publication {
     bool closed;        /* the petition is: nobody can sign any more */
     uint32_t step;      /* count_step; 1: all is exact and today is in the tables */
     struct table by_country, by_day, by_tier; /* live submissions */
+    struct tlog_edge *edge; /* of the log at log_size; NULL once it has been published */
 };
 void publication_release(struct publication *p);
 

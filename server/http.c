@@ -294,7 +294,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
         *upload_len = 0;
         return MHD_YES;
     }
-    if (rq->get && !rq->resume && http_send_published(rq))
+    if (rq->get && !rq->resume && (http_send_published(rq) || http_send_shared(rq)))
         return rq->queued;
     return finish(rq);
 }
@@ -399,6 +399,7 @@ struct http_server *http_open(const struct http_config *config, struct buf *err,
     s->config = *config;
     http_stats_init(&s->stats);
     s->published = http_published_new();
+    s->shared = http_shared_new();
     init_lock(&s->lock);
     buf_init(&policy, BUF_UNLIMITED);
     buf_printf(&policy,
@@ -488,6 +489,7 @@ void http_close(struct http_server *s)
     if (s->daemon)
         MHD_stop_daemon(s->daemon);
     http_published_free(s->published);
+    http_shared_free(s->shared);
     pthread_rwlock_destroy(&s->lock);
     free(s->policy);
     free(s);

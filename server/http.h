@@ -37,7 +37,7 @@ enum http_body {
 #define HTTP_LARGE_AT_ONCE   4
 
 /* Path patterns: literal segments, {lang} (en, km or fr), {n} (a positive decimal number), {n}.zip,
- * {text} (any one segment). */
+ * {text} (any one segment), and at the end {rest} (one segment or more). */
 struct http_route {
     enum http_method method;
     enum http_body body;
@@ -52,6 +52,7 @@ struct http_page {
     const char *type;
     const char *cache;                 /* Cache-Control */
     struct buf identity, gzip, brotli; /* empty: not offered */
+    bool any_site;                     /* other sites' scripts may read it (CORS) */
 };
 
 struct http_config {
@@ -129,6 +130,10 @@ void http_set_header(struct http_request *rq, const char *name, const char *valu
  * Cache-Control was set. */
 void http_reply(struct http_request *rq, int status, const char *type, struct buf *body);
 void http_reply_json(struct http_request *rq, int status, struct buf *body);
+/* Answers 200 with bytes that never change, may be cached for ever, and may be read by other sites'
+ * scripts (CORS). Some answers are kept, by their path, and then sent again without the handler.
+ * Takes the body's storage. */
+void http_reply_immutable(struct http_request *rq, const char *type, struct buf *body);
 /* A file, as a download under `name`; 404 if it cannot be opened. */
 void http_reply_file(struct http_request *rq, const char *path, const char *type, const char *name);
 /* Bytes as they come: next() appends the next piece and returns 1, or 0 at the end, or -1 to break

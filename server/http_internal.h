@@ -17,6 +17,7 @@
 #define HTTP_HEADERS_MAX 4 /* a handler may add */
 
 struct published; /* http_pages.c */
+struct shared;    /* http_shared.c */
 
 struct http_server {
     struct http_config config;
@@ -26,12 +27,13 @@ struct http_server {
     struct http_stats stats;
     pthread_rwlock_t lock;       /* guards `published` */
     struct published *published; /* never NULL */
-    atomic_int in_work, parked;  /* requests */
-    atomic_int fresh;            /* connections that have brought no request yet */
-    atomic_uint begun;           /* requests, ever: modulo its range */
-    atomic_int large;            /* requests that may have a large body */
-    atomic_bool draining;        /* answers close their connections */
-    atomic_bool refusing;        /* new requests are refused: nothing may park any more */
+    struct shared *shared;
+    atomic_int in_work, parked; /* requests */
+    atomic_int fresh;           /* connections that have brought no request yet */
+    atomic_uint begun;          /* requests, ever: modulo its range */
+    atomic_int large;           /* requests that may have a large body */
+    atomic_bool draining;       /* answers close their connections */
+    atomic_bool refusing;       /* new requests are refused: nothing may park any more */
 };
 
 struct http_header_line {
@@ -62,6 +64,15 @@ struct http_request {
     struct path_params params;
     struct http_header_line headers[HTTP_HEADERS_MAX];
 };
+
+/* An empty table, and its end. */
+struct shared *http_shared_new(void);
+void http_shared_free(struct shared *s);
+/* Queues the kept answer of the request's path; false if there is none. */
+bool http_send_shared(struct http_request *rq);
+/* Adds what every answer has and queues the response with 200. If true, it is still the caller's.
+ */
+bool http_send_shareable(struct http_request *rq, struct MHD_Response *response);
 
 /* Adds what every answer has. */
 void http_add_security_headers(const struct http_server *s, struct MHD_Response *response);

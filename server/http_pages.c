@@ -85,6 +85,8 @@ static struct MHD_Response *page_response(const struct http_server *s, const str
     MHD_add_response_header(response, "ETag", etag);
     MHD_add_response_header(response, "Cache-Control", page->cache);
     MHD_add_response_header(response, "Vary", "Accept-Encoding");
+    if (page->any_site)
+        MHD_add_response_header(response, "Access-Control-Allow-Origin", "*");
     if (body)
         MHD_add_response_header(response, "Content-Type", page->type);
     return response;

@@ -76,14 +76,14 @@ void http_add_security_headers(const struct http_server *s, struct MHD_Response 
     MHD_add_response_header(response, "Content-Security-Policy", s->policy);
 }
 
-/* Adds what every answer has, queues it, and lets go of it. */
-static void send_response(struct http_request *rq, int status, struct MHD_Response *response)
+/* Adds what every answer has, and queues it. */
+static bool queue_response(struct http_request *rq, int status, struct MHD_Response *response)
 {
     bool cached = false;
 
     if (!response) {
         log_error("http: no response could be made");
-        return;
+        return false;
     }
     http_add_security_headers(rq->server, response);
     for (size_t i = 0; i < rq->header_count; i++) {
@@ -95,8 +95,20 @@ static void send_response(struct http_request *rq, int status, struct MHD_Respon
     if (atomic_load(&rq->server->draining))
         MHD_add_response_header(response, "Connection", "close");
     rq->queued = MHD_queue_response(rq->connection, (unsigned)status, response);
-    MHD_destroy_response(response);
     http_count_answer(rq, status);
+    return true;
+}
+
+/* As above, and lets go of it. */
+static void send_response(struct http_request *rq, int status, struct MHD_Response *response)
+{
+    if (queue_response(rq, status, response))
+        MHD_destroy_response(response);
+}
+
+bool http_send_shareable(struct http_request *rq, struct MHD_Response *response)
+{
+    return queue_response(rq, 200, response);
 }
 
 void http_set_header(struct http_request *rq, const char *name, const char *value)

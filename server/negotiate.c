@@ -63,6 +63,8 @@ bool negotiate_path(const char *pattern, const char *path, struct path_params *p
     while (*pattern == '/' && *path == '/') {
         size_t pattern_len = strcspn(++pattern, "/"), len = strcspn(++path, "/");
 
+        if (strcmp(pattern, "{rest}") == 0)
+            len = strlen(path);
         if (!match_segment(pattern, pattern_len, path, len, params))
             return false;
         pattern += pattern_len;

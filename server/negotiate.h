@@ -17,7 +17,8 @@ struct path_params {
     char value[NEGOTIATE_PARAMS_MAX][NEGOTIATE_PARAM_BYTES];
 };
 
-/* Matches a path against a pattern of literal segments and {lang}, {n}, {n}.zip, {text}
+/* Matches a path against a pattern of literal segments and {lang}, {n}, {n}.zip, {text},
+ * {rest}
  * (http.h). Fills *params on a match. */
 bool negotiate_path(const char *pattern, const char *path, struct path_params *params);
 

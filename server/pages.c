@@ -115,7 +115,18 @@ static void add_petition(struct buf *out, const struct pages_config *config,
                                         : content_text(view->content, LANG_EN, "page.organisers"));
     buf_adds(out, ",\"origin\":");
     buf_json(out, config->origin);
-    buf_printf(out, ",\"minisign_key\":\"%s\"}", view->minisign_key);
+    buf_printf(out, ",\"minisign_key\":\"%s\",\"log_vkey\":\"", view->minisign_key);
+    note_print_vkey(out, head_verifier(config->head));
+    buf_adds(out, "\"}");
+}
+
+/* The signed checkpoint. It is of this publication: nothing is signed while one is rendered. */
+static void add_checkpoint(struct set *s)
+{
+    struct buf *out = add(s, text_type, "no-cache", "/checkpoint");
+
+    s->pages[s->count - 1].any_site = true;
+    head_note(s->config->head, out);
 }
 
 static void add_api(struct set *s)
@@ -152,6 +163,7 @@ void pages_publish(const struct pages_config *config, struct http_server *server
     for (int lang = 0; lang < LANG__COUNT; lang++)
         add_pages(s, (enum lang)lang);
     add_api(s);
+    add_checkpoint(s);
     for (size_t i = 0; i < s->count; i++) {
         compress_gzip(&s->pages[i].gzip, &s->pages[i].identity);
         compress_brotli(&s->pages[i].brotli, &s->pages[i].identity);

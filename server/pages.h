@@ -6,12 +6,14 @@
 #ifndef PAGES_H
 #define PAGES_H
 
+#include "head.h"
 #include "http.h"
 #include "view.h"
 
 struct pages_config {
     const struct view *view;
     const char *origin; /* of the log */
+    struct head *head;  /* the published log */
 };
 
 /* Renders the whole set for a publication and puts it in place. */

@@ -71,6 +71,8 @@ static int collect_at(struct publication *p, struct db *db, uint32_t count_step,
                               .step = count_step,
                               .log_size = db_log_size(db),
                               .closed = db_close_index(db) > 0};
+    p->edge = xcalloc(1, sizeof *p->edge);
+    tlog_edge_copy(p->edge, db_log_right_edge(db));
     result = db_totals(db, &totals);
     if (result != DB_OK)
         return result;
@@ -112,12 +114,18 @@ static int collect(struct job *job, struct db *db)
 
 /* ---- publishing */
 
-/* Renders a publication and makes it the current one, unless a newer one is. Takes its tables. */
-static void put_in_place(struct publisher *p, struct publication *publication)
+/* Signs a publication, renders it and makes it the current one, unless a newer one is. Takes what
+ * it holds. 0, or -1: nothing has changed for anybody. */
+static int put_in_place(struct publisher *p, struct publication *publication)
 {
-    if (publication->log_size < p->current.log_size) {
+    struct head *head = p->config.head;
+    int result = 0;
+
+    if (publication->log_size >= p->current.log_size && head)
+        result = head_publish(head, p->config.writer, publication->edge);
+    if (publication->log_size < p->current.log_size || result != 0) {
         publication_release(publication);
-        return;
+        return result;
     }
     p->config.render(p->config.ctx, publication);
     p->published_at_s = p->config.now_s(CLOCK_MONOTONIC);
@@ -125,8 +133,10 @@ static void put_in_place(struct publisher *p, struct publication *publication)
     pthread_mutex_lock(&p->lock);
     p->current = *publication;
     p->current.by_country = p->current.by_day = p->current.by_tier = (struct table){0};
+    p->current.edge = NULL;
     pthread_mutex_unlock(&p->lock);
     publication_release(publication);
+    return 0;
 }
 
 static int publish(struct publisher *p)
@@ -137,8 +147,7 @@ static int publish(struct publisher *p)
         publication_release(&c.publication);
         return -1;
     }
-    put_in_place(p, &c.publication);
-    return 0;
+    return put_in_place(p, &c.publication);
 }
 
 static bool is_due(struct publisher *p)
@@ -178,9 +187,7 @@ static void *run(void *arg)
     bool handed_over;
 
     while (wait_for_work(p, &handed, &handed_over)) {
-        if (handed_over)
-            put_in_place(p, &handed);
-        else if (is_due(p) && publish(p) != 0)
+        if (handed_over ? put_in_place(p, &handed) != 0 : is_due(p) && publish(p) != 0)
             log_warn("a publication failed; it is tried again");
     }
     if (handed_over)
@@ -232,6 +239,7 @@ void publisher_show(struct publisher *p, struct publication *publication)
     pthread_cond_signal(&p->wake);
     pthread_mutex_unlock(&p->lock);
     publication->by_country = publication->by_day = publication->by_tier = (struct table){0};
+    publication->edge = NULL;
 }
 
 void publisher_current(struct publisher *p, struct publication *out)

@@ -3,19 +3,20 @@
  *
  * A publication is due by the rule of figures.h, at start, and when the UTC day changes. Its
  * figures are collected in a writer job, after all others of its batch, so they describe exactly
- * one size of the log; then the publisher's thread renders everything from them, through the
- * callback, in one step. Between publications nothing shown changes, and no page view touches the
- * database.
+ * one size of the log; then the publisher's thread has the checkpoint of that size signed (head.h)
+ * and renders everything from them, through the callback, in one step. Between publications nothing
+ * shown changes, and no page view touches the database.
  */
 #ifndef PUBLISHER_H
 #define PUBLISHER_H
 
-#include "writer.h"
+#include "head.h"
 
 struct publisher;
 
 struct publisher_config {
     struct writer *writer;
+    struct head *head; /* what signs the log; NULL: nothing does */
     struct publish_rule rule;
     uint32_t count_step;
     /* Renders and puts in place. Publisher's thread (the first time: the caller of open). */

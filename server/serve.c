@@ -15,6 +15,7 @@
 #include "monitor.h"
 #include "organiser.h"
 #include "pages.h"
+#include "tiles.h"
 #include "watchdog.h"
 #include "withdraw.h"
 
@@ -29,6 +30,7 @@ struct server {
     struct control *control;
     struct pages_config pages;
     struct publisher *publisher;
+    struct tiles *tiles;
     struct http_server *http;
     struct http_server *metrics; /* the second listener, or NULL */
     struct monitor monitor;
@@ -46,13 +48,14 @@ struct server {
 
 /* ---- routes */
 
-#define ROUTES_MAX (16 + DESK_ROUTES_MAX)
+#define ROUTES_MAX (18 + DESK_ROUTES_MAX)
 
 static size_t fill_routes(struct server *s, struct http_route *routes)
 {
     struct signing *signing = s->service.signing;
     const struct http_route table[] = {
         {HTTP_GET, HTTP_BODY_NONE, "/", pages_root, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/tile/{rest}", tiles_get, s->tiles},
         {HTTP_GET, HTTP_BODY_NONE, "/{lang}/", pages_slash, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/healthz", health_alive, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/readyz", health_ready, s->service.writer},
@@ -108,6 +111,9 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .error_page = error_page,
                                .error_ctx = s};
 
+    s->tiles = tiles_open(s->service.database, s->service.head, err);
+    if (!s->tiles)
+        return -1;
     buf_addc(&s->style_src, '\'');
     view_style_hash(&s->style_src, &s->service.view);
     buf_adds(&s->style_src, "' '");
@@ -146,13 +152,14 @@ static int start_engines(struct server *s, struct buf *err)
     const struct config *config = s->service.config;
     struct publisher_config publisher = {
         .writer = s->service.writer,
+        .head = s->service.head,
         .rule = {config->publish_every_s, config->publish_min},
         .count_step = (uint32_t)config->count_step,
         .render = render,
         .ctx = s,
     };
 
-    s->pages = (struct pages_config){&s->service.view, s->service.opening.origin};
+    s->pages = (struct pages_config){&s->service.view, s->service.opening.origin, s->service.head};
     s->publisher = publisher_open(&publisher);
     if (!s->publisher) {
         buf_adds(err, "the first publication failed");
@@ -241,6 +248,7 @@ static void stop(struct server *s)
         publisher_close(s->publisher);
     if (s->http)
         http_close(s->http);
+    tiles_close(s->tiles);
     service_close(&s->service);
     notify_release(&s->notify);
     buf_release(&s->style_src);

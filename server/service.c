@@ -6,7 +6,6 @@
 
 #include "files.h"
 #include "log.h"
-#include "note.h"
 #include "pepper.h"
 
 #include <errno.h>
@@ -64,20 +63,23 @@ static int open_minisign(struct service *s, struct buf *err)
     return s->minisign ? 0 : -1;
 }
 
-/* The log key must be the one of this log. */
-static int check_log_key(struct service *s, struct buf *err)
+/* The log key must be the one of this log, and the log the one that was published. */
+static int open_head(struct service *s, struct db *db, struct buf *err)
 {
-    char *path = files_join(s->config->data_dir, "log.key"), name[NOTE_NAME_MAX + 1];
+    char *path = files_join(s->config->data_dir, "log.key");
     const char *why = NULL;
+    struct note_key *key = note_key_open(path, &why);
 
-    if (note_key_name(path, name, &why) == 0)
-        why = strcmp(name, s->opening.origin) == 0
-                  ? NULL
-                  : "is not the key of this log: its name is not the origin in entry 0";
-    if (why)
+    if (key && strcmp(note_key_verifier(key)->name, s->opening.origin) != 0)
+        why = "is not the key of this log: its name is not the origin in entry 0";
+    else if (key)
+        s->head = head_open(s->config->data_dir, key, db, err);
+    if (!key || (!s->head && err->len == 0))
         complain(err, path, why);
+    if (key && !s->head)
+        note_key_close(key);
     free(path);
-    return why ? -1 : 0;
+    return s->head ? 0 : -1;
 }
 
 /* ---- the log's first entry and its texts */
@@ -94,7 +96,7 @@ static int read_opening(struct service *s, struct db *db, struct buf *err,
         result = 0;
     else
         complain(err, s->database, "has no entry 0");
-    entry_leaf_hash(genesis, body.data, body.len);
+    merkle_leaf(genesis, body.data, body.len);
     buf_release(&body);
     return result;
 }
@@ -254,7 +256,7 @@ int service_open(struct service *s, const struct config *config, enum service_us
     if (!s->content || open_minisign(s, err) != 0)
         goto fail;
     db = db_open(s->database, DB_WRITER, err);
-    if (!db || read_opening(s, db, err, genesis) != 0 || check_log_key(s, err) != 0 ||
+    if (!db || read_opening(s, db, err, genesis) != 0 || open_head(s, db, err) != 0 ||
         (use == SERVICE_SERVE && open_for_serving(s, db, err) != 0))
         goto fail;
     if (db_close_index(db) > 0) /* a process before may have died in the middle */
@@ -294,6 +296,7 @@ void service_close(struct service *s)
     runkey_close(s->runkey);
     if (s->minisign)
         minisign_close(s->minisign);
+    head_close(s->head);
     if (s->content)
         content_close(s->content);
     if (s->lock_fd >= 0)

@@ -1,11 +1,11 @@
 /*
  * service: what `serve` and the commands both need of a data directory, opened and checked.
  *
- * Opening takes the directory's lock, checks keys against entry 0 and starts the writer; what is
- * still there of a closed petition's pepper it destroys. For serving it also appends a `text` entry
- * if the texts have changed, and gets signing ready. It fails closed: whatever is missing or does
- * not belong here is named in one line. A struct service is the composition, not a world: modules
- * get the parts they need, never the whole.
+ * Opening takes the directory's lock, checks keys against entry 0 and the log against what has been
+ * published of it, and starts the writer; what is still there of a closed petition's pepper it
+ * destroys. For serving it also appends a `text` entry if the texts have changed, and gets signing
+ * ready. It fails closed: whatever is missing or does not belong here is named in one line. A
+ * struct service is the composition, not a world: modules get the parts they need, never the whole.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -22,6 +22,7 @@ struct service {
     char *deliveries; /* DIR/deliveries */
     struct content *content;
     struct minisign *minisign;
+    struct head *head; /* the published log */
     struct identity *identity;
     struct runkey *runkey;
     struct opening_entry opening; /* entry 0 */

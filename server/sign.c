@@ -118,7 +118,7 @@ static int find_retry(struct submitting *s, struct db *db)
     result = db_log_entry(db, index, &body);
     if (result == DB_OK) {
         s->draft.index = index;
-        entry_leaf_hash(s->draft.leaf, body.data, body.len);
+        merkle_leaf(s->draft.leaf, body.data, body.len);
     }
     buf_release(&body);
     return result;

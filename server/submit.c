@@ -102,7 +102,7 @@ bool submission_prepare(const struct submitter *s, struct draft *d)
     entry_fields(&text, &fields);
     entry_commitment(c, s->config.genesis, d->opening, &text);
     entry_sign(&d->entry, c, d->w);
-    entry_leaf_hash(d->leaf, d->entry.data, d->entry.len);
+    merkle_leaf(d->leaf, d->entry.data, d->entry.len);
     seal_record_json(&d->record, &record);
     buf_wipe(&text);
     sodium_memzero(r2, sizeof r2);

@@ -69,6 +69,9 @@ const CODINGS = [
     { name: 'brotli', header: ['-H', 'Accept-Encoding: br'], budget: '≥ 0.9', suffix: '.br' },
 ];
 
+/** Of the log: 8 KiB of hashes, and 256 entries. */
+const TILES = [['tile', '0/000'], ['bundle', 'entries/000']];
+
 /** The body as sent: fetch() would unpack it. */
 const body = (port, coding) => output('curl', ['-sS', ...coding.header, '-o',
     path.join(folder, 'www', `en${coding.suffix}`), `http://127.0.0.1:${port}/en`]);
@@ -88,13 +91,17 @@ function nginxConfig(port) {
 
 async function benchPages() {
     const [port, nginxPort] = [await freePort(), await freePort()];
-    const ours = await serve(await makeData('pages'), port);
+    const data = await makeData('pages');
+    await fill(data, 1000); // so that there are full tiles
+    const ours = await serve(data, port);
     const config = path.join(folder, 'nginx.conf');
 
     mkdirSync(path.join(folder, 'www'));
     writeFileSync(config, nginxConfig(nginxPort));
     for (const coding of CODINGS)
         await body(port, coding);
+    for (const [name, target] of TILES)
+        await output('curl', ['-sSf', '-o', path.join(folder, 'www', name), `http://127.0.0.1:${port}/tile/${target}`]);
     const nginx = start(debian('usr/sbin/nginx'), ['-c', config]);
     await answers(nginx, `http://127.0.0.1:${nginxPort}/en`);
 
@@ -103,6 +110,14 @@ async function benchPages() {
         const [ourRate, nginxRate] = (await takeTurns(load(port), load(nginxPort))).map(rates);
         report(`page GET/s, ${name}; theirs: nginx`, {
             ours: number(ourRate), theirs: number(nginxRate), ratio: ourRate / nginxRate, budget,
+        });
+    }
+    for (const [name, target] of TILES) {
+        const [ourRate, nginxRate] = (await takeTurns(
+            () => wrk(`http://127.0.0.1:${port}/tile/${target}`, LOAD_S, []),
+            () => wrk(`http://127.0.0.1:${nginxPort}/${name}`, LOAD_S, []))).map(rates);
+        report(`${name} GET/s; theirs: nginx`, {
+            ours: number(ourRate), theirs: number(nginxRate), ratio: ourRate / nginxRate, budget: '≥ 0.7',
         });
     }
     await stop(nginx, 'SIGQUIT');
@@ -157,6 +172,7 @@ async function benchMillion() {
     report('signatures/s through the writer, without HTTP', {
         ours: `${number(filled.rate)}, ${number(filled.cpu_us, 1)} µs`,
     });
+    await reportTree(data);
     for (let round = 0; round < ROUNDS; round++) {
         const began = performance.now();
         server = await serve(data, port);
@@ -170,6 +186,18 @@ async function benchMillion() {
     await reportMemoryAndDisk(server, data, port);
     await stop(server);
     await benchDelivery(data);
+}
+
+async function reportTree(data) {
+    const [results] = await takeTurns(async () => (await output(built('tree'), [data, '1000'])).split(' ').map(Number));
+    const [seconds, middle, p99] = [1, 2, 3].map((i) => median(results.map((said) => said[i])));
+
+    report('tiles and root of 1,000,000 entries, hashed anew', {
+        ours: `${number(seconds, 2)} s`, budget: '≤ 2 s',
+    });
+    report('an inclusion proof from checked tiles: median, p99', {
+        ours: `${number(middle / 1000, 2)}, ${number(p99 / 1000, 2)} ms`, budget: '≤ 1 ms',
+    });
 }
 
 async function reportMemoryAndDisk(server, data, port) {

@@ -50,7 +50,7 @@ async function refused(file, words, options = {}) {
 /** Files of the folder but for those that every database and server has. */
 const names = (folder) => readdirSync(folder).filter((name) => !/^(petition\.db-(wal|shm)|control\.sock)$/.test(name)).sort();
 
-const OUR_NAMES = ['log.key', 'minisign.key', 'organiser.key', 'pepper.key', 'petition.conf', 'petition.db', 'run'];
+const OUR_NAMES = ['log.head', 'log.key', 'minisign.key', 'organiser.key', 'pepper.key', 'petition.conf', 'petition.db', 'run'];
 
 test('a backup under load, restored elsewhere, has every signature acknowledged before it began, and counts repeats', async () => {
     const running = load(service, { width: 8, fields: (n) => signer(`load-${n}`) });

@@ -108,7 +108,7 @@ static inline void start_log(void)
 
     buf_init(&entry, BUF_UNLIMITED);
     entry_open(&entry, "petition.example", texts, addressees, seal);
-    entry_leaf_hash(f.g, entry.data, entry.len);
+    merkle_leaf(f.g, entry.data, entry.len);
     assert_int_equal(db_begin(f.writer), DB_OK);
     assert_int_equal(db_start_log(f.writer, &entry), DB_OK);
     assert_int_equal(db_commit(f.writer), DB_OK);

@@ -69,6 +69,14 @@ static inline void reopen(void)
     db = open_database(path, DB_WRITER);
 }
 
+/* As it is, for reading: a writer would not open a damaged log. */
+static inline void reopen_damaged(void)
+{
+    close_raw();
+    db_close(db);
+    db = open_database(path, DB_READER);
+}
+
 /* The first column of the first row. */
 static inline int64_t query(const char *sql)
 {

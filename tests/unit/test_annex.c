@@ -53,7 +53,7 @@ static void expect_row(struct buf *out, int64_t index, const char *name, const c
 
     buf_init(&body, BUF_UNLIMITED);
     assert_int_equal(db_log_entry(f.reader, index, &body), DB_OK);
-    entry_leaf_hash(leaf, body.data, body.len);
+    merkle_leaf(leaf, body.data, body.len);
     buf_release(&body);
     buf_printf(out, "%" PRId64 ",\"unconfirmed\",\"", index);
     buf_hex(out, leaf, HASH_LEN);

@@ -52,10 +52,10 @@ static void a_foreign_application_id_is_refused(void **state)
 static void a_newer_schema_is_refused_and_one_that_never_was(void **state)
 {
     (void)state;
-    assert_int_equal(try_sql("PRAGMA user_version = 3"), SQLITE_OK);
-    assert_refused(path, "has schema version 3; this program knows 2");
+    assert_int_equal(try_sql("PRAGMA user_version = 4"), SQLITE_OK);
+    assert_refused(path, "has schema version 4; this program knows 3");
     assert_int_equal(try_sql("PRAGMA user_version = 0"), SQLITE_OK);
-    assert_refused(path, "has schema version 0; this program knows 2");
+    assert_refused(path, "has schema version 0; this program knows 3");
 }
 
 /* A file as version 1 of the program made it, with something in it. */
@@ -148,7 +148,7 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     buf_init(&err, BUF_UNLIMITED);
     assert_null(db_open(old, DB_WRITER, &err));
     assert_one_line(&err);
-    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 2"));
+    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 3"));
     buf_release(&err);
     describe(&err, old);
     assert_null(strstr(err.data, "paper_batch"));

@@ -250,7 +250,7 @@ static void all_claims_hold_of_a_used_database(void **state)
     int64_t index;
 
     (void)state;
-    sign_many(0, 100);
+    sign_many(0, 280);
     sign_many(50, 80); /* repeats */
     buf_init(&entry, BUF_UNLIMITED);
     begin();
@@ -297,6 +297,17 @@ static void damage_is_found_by_its_claim(void **state)
         {"UPDATE totals SET withdrawn = withdrawn + 1", DB_CLAIM_FIGURES, "withdrawn"},
         {"UPDATE totals SET void_fraud = void_fraud - 1, void_test = void_test + 1",
          DB_CLAIM_FIGURES, "void entries"},
+        {"DROP TRIGGER log_entry_no_update; UPDATE log_entry SET body = CAST(replace(CAST(body AS "
+         "TEXT), 'c', 'd') AS BLOB) WHERE idx = 5",
+         DB_CLAIM_TILES, "has a tile 0/0 that is not of the log's entries"},
+        {"DROP TRIGGER log_tile_no_update; UPDATE log_tile SET hashes = zeroblob(8192)",
+         DB_CLAIM_TILES, "has a tile 0/0"},
+        {"DROP TRIGGER log_tile_no_delete; DELETE FROM log_tile", DB_CLAIM_TILES, "has a tile 0/0"},
+        {"INSERT INTO log_tile VALUES(1, 0, zeroblob(8192))", DB_CLAIM_TILES, "that it has not"},
+        {"INSERT INTO log_checkpoint VALUES(7, 'petition.example\n7\n"
+         "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n')",
+         DB_CLAIM_TILES, "has a checkpoint of size 7"},
+        {"INSERT INTO log_checkpoint VALUES(700, 'x')", DB_CLAIM_TILES, "that it has not"},
         {"DROP TRIGGER audit_no_update; UPDATE audit SET who = 'x' WHERE id = 1", DB_CLAIM_AUDIT,
          "row 1"},
         {"DROP TRIGGER audit_no_delete; DELETE FROM audit WHERE id = 1", DB_CLAIM_AUDIT, "row 1"},
@@ -306,7 +317,7 @@ static void damage_is_found_by_its_claim(void **state)
         all_claims_hold_of_a_used_database(state);
         if (try_sql(damages[i].sql) != SQLITE_OK)
             fail_msg("%s: %s", damages[i].sql, sqlite3_errmsg(raw));
-        reopen();
+        reopen_damaged();
         assert_verdict(db, damages[i].claim, DB_FAILS, damages[i].words);
         close_all(state);
         open_new(state);
@@ -325,7 +336,7 @@ static void a_damaged_page_is_found(void **state)
     fd = open(path, O_WRONLY);
     assert_int_equal(pwrite(fd, junk, sizeof junk, 4096 * 40), sizeof junk);
     close(fd);
-    reopen();
+    reopen_damaged();
     assert_verdict(db, DB_CLAIM_INTACT, DB_FAILS, "fails SQLite's integrity check: ");
 }
 

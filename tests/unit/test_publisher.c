@@ -67,6 +67,7 @@ static void render(void *ctx, const struct publication *p)
     pthread_mutex_lock(&rendered.lock);
     publication_release(&rendered.last);
     rendered.last = *p;
+    rendered.last.edge = NULL;
     rendered.last.by_country = copy_of(&p->by_country);
     rendered.last.by_day = copy_of(&p->by_day);
     rendered.last.by_tier = copy_of(&p->by_tier);
