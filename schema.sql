@@ -183,6 +183,12 @@ CREATE TABLE bundle (
     PRIMARY KEY (delivery, addressee)
 ) STRICT, WITHOUT ROWID;
 
+-- The `dlv` entry of a delivery, written with it in one transaction: all its bundles are there.
+CREATE TABLE delivery_entry (
+    delivery INTEGER PRIMARY KEY REFERENCES delivery,
+    idx      INTEGER NOT NULL UNIQUE REFERENCES log_entry
+) STRICT;
+
 -- A bundle that was handed over, by hand or by post.
 CREATE TABLE handover (
     delivery  INTEGER NOT NULL REFERENCES delivery,

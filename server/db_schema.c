@@ -81,7 +81,11 @@ static const char *const steps[USER_VERSION] = {
           "CREATE TRIGGER log_checkpoint_no_update BEFORE UPDATE ON log_checkpoint "
           "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; "
           "CREATE TRIGGER log_checkpoint_no_delete BEFORE DELETE ON log_checkpoint "
-          "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; ",
+          "BEGIN SELECT RAISE(ABORT, 'log_checkpoint is append-only'); END; "
+          "CREATE TABLE delivery_entry ( "
+          "delivery INTEGER PRIMARY KEY REFERENCES delivery, "
+          "idx      INTEGER NOT NULL UNIQUE REFERENCES log_entry "
+          ") STRICT; ",
 };
 
 static int pragma_int(sqlite3 *handle, const char *pragma)

@@ -151,4 +151,16 @@ const char *const db_sql[SQL__COUNT] = {
                        " ON CONFLICT DO UPDATE SET sha256 = ?3, bytes = ?4",
     [SQL_BUNDLES] = "SELECT addressee, sha256, bytes FROM bundle WHERE delivery = ?1"
                     " ORDER BY addressee",
+    [SQL_DELIVERY_ENTRY_ADD] = "INSERT INTO delivery_entry(delivery, idx) VALUES(?1, ?2)",
+    [SQL_DELIVERY_ENTRY] = "SELECT idx FROM delivery_entry WHERE delivery = ?1",
+    [SQL_DELIVERY_BEFORE] = "SELECT size FROM delivery AS d"
+                            " JOIN delivery_entry AS e ON e.delivery = d.id"
+                            " WHERE d.id < ?1 ORDER BY d.id DESC LIMIT 1",
+    [SQL_LOG_REMOVALS] = "SELECT body FROM log_entry WHERE idx >= ?1 AND idx < ?2"
+                         " AND length(body) <> 120"
+                         " AND (substr(body, 1, 16) = CAST('{\"v\":1,\"t\":\"wd\",' AS BLOB)"
+                         " OR substr(body, 1, 18) = CAST('{\"v\":1,\"t\":\"void\",' AS BLOB))"
+                         " ORDER BY idx",
+    [SQL_CHECKPOINT_AFTER] = "SELECT size, note FROM log_checkpoint WHERE size > ?1"
+                             " ORDER BY size LIMIT 1",
 };

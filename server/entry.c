@@ -31,6 +31,10 @@
 #define TEXT_KM    "\",\"km\":\""
 #define ADDRESSEES "\"},\"addressees\":\""
 #define SEAL_KEY   "\",\"seal\":\""
+#define WD_HEAD    "{\"v\":1,\"t\":\"wd\",\"i\":"
+#define WD_S       ",\"s\":\""
+#define VOID_HEAD  "{\"v\":1,\"t\":\"void\",\"i\":"
+#define VOID_WHY   ",\"why\":\""
 #define TAIL       "\"}"
 
 const char *const visibility_names[VISIBILITY__MAX] = {"private", "addressees", "public"};
@@ -212,15 +216,26 @@ void entry_sign(struct buf *out, const uint8_t c[HASH_LEN], const uint8_t w[HASH
 
 void entry_wd(struct buf *out, int64_t index, const uint8_t s[HASH_LEN])
 {
-    buf_printf(out, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",\"s\":\"", index);
+    buf_printf(out, WD_HEAD "%" PRId64 WD_S, index);
     buf_base64(out, s, HASH_LEN);
     buf_adds(out, TAIL);
 }
 
 void entry_void(struct buf *out, int64_t index, enum void_why why)
 {
-    buf_printf(out, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",\"why\":\"%s\"}", index,
-               void_why_names[why]);
+    buf_printf(out, VOID_HEAD "%" PRId64 VOID_WHY "%s" TAIL, index, void_why_names[why]);
+}
+
+void entry_dlv(struct buf *out, const struct dlv_entry *d)
+{
+    buf_printf(out, "{\"v\":1,\"t\":\"dlv\",\"n\":%" PRId64 ",\"size\":%" PRId64 ",\"manifests\":[",
+               d->n, d->size);
+    for (int i = 0; i < ENTRY_MANIFESTS; i++) {
+        buf_adds(out, i > 0 ? ",\"" : "\"");
+        buf_hex(out, d->manifests[i], HASH_LEN);
+        buf_addc(out, '"');
+    }
+    buf_adds(out, "]}");
 }
 
 void entry_close(struct buf *out, const struct closing_figures *f)
@@ -313,6 +328,41 @@ int entry_sign_w(uint8_t w[HASH_LEN], const char *body, size_t len)
                    take_base64(&c, w) && take_end(&c)
                ? 0
                : -1;
+}
+
+static bool take_index(struct cursor *c, int64_t *index)
+{
+    const char *start = c->at;
+
+    *index = 0;
+    while (c->at < c->end && *c->at >= '0' && *c->at <= '9' && *index < INDEX_MAX)
+        *index = 10 * *index + (*c->at++ - '0');
+    return c->at > start && *start != '0';
+}
+
+int entry_parse_removal(int64_t *index, enum void_why *why, const char *body, size_t len)
+{
+    static const char wd[] = WD_HEAD, removal[] = VOID_HEAD;
+    struct cursor c = {body, body + len};
+    uint8_t secret[HASH_LEN];
+    size_t end;
+
+    *why = VOID__MAX;
+    if (take_literal(&c, wd))
+        return take_index(&c, index) && take_literal(&c, WD_S) && take_base64(&c, secret) &&
+                       take_literal(&c, TAIL) && c.at == c.end
+                   ? 0
+                   : -1;
+    if (!take_literal(&c, removal) || !take_index(&c, index) || !take_literal(&c, VOID_WHY))
+        return -1;
+    for (int w = 0; w < VOID__MAX && *why == VOID__MAX; w++) {
+        end = strlen(void_why_names[w]);
+        if ((size_t)(c.end - c.at) == end + sizeof TAIL - 1 &&
+            memcmp(c.at, void_why_names[w], end) == 0 &&
+            memcmp(c.at + end, TAIL, sizeof TAIL - 1) == 0)
+            *why = (enum void_why)w;
+    }
+    return *why == VOID__MAX ? -1 : 0;
 }
 
 int entry_parse_open(struct opening_entry *out, const char *body, size_t len)

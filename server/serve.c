@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "commands.h"
+#include "deliveries.h"
 #include "desk.h"
 #include "health.h"
 #include "letter.h"
@@ -31,6 +32,7 @@ struct server {
     struct pages_config pages;
     struct publisher *publisher;
     struct tiles *tiles;
+    struct deliveries *deliveries;
     struct http_server *http;
     struct http_server *metrics; /* the second listener, or NULL */
     struct monitor monitor;
@@ -48,7 +50,7 @@ struct server {
 
 /* ---- routes */
 
-#define ROUTES_MAX (18 + DESK_ROUTES_MAX)
+#define ROUTES_MAX (20 + DESK_ROUTES_MAX)
 
 static size_t fill_routes(struct server *s, struct http_route *routes)
 {
@@ -65,6 +67,9 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries", deliveries_get, s->deliveries},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/log.zip", deliveries_get_log,
+         s->deliveries},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->by_token},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/bundles/{n}.zip", organiser_get_bundle,
          &s->by_token},
@@ -112,7 +117,8 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .error_ctx = s};
 
     s->tiles = tiles_open(s->service.database, s->service.head, err);
-    if (!s->tiles)
+    s->deliveries = deliveries_open(&s->service.delivery_config, err);
+    if (!s->tiles || !s->deliveries)
         return -1;
     buf_addc(&s->style_src, '\'');
     view_style_hash(&s->style_src, &s->service.view);
@@ -249,6 +255,7 @@ static void stop(struct server *s)
     if (s->http)
         http_close(s->http);
     tiles_close(s->tiles);
+    deliveries_close(s->deliveries);
     service_close(&s->service);
     notify_release(&s->notify);
     buf_release(&s->style_src);

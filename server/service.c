@@ -133,6 +133,10 @@ static int bring_texts_up_to_date(struct service *s, struct db *db, struct buf *
     if (result == 0 && memcmp(texts, last.text_hashes, sizeof texts) == 0 &&
         memcmp(addressees, last.addressees, HASH_LEN) == 0)
         return 0;
+    if (result == 0 && db_close_index(db) > 0) {
+        log_warn("the texts have changed, and the log of a closed petition takes no new ones");
+        return 0;
+    }
     buf_init(&entry, BUF_UNLIMITED);
     entry_text(&entry, texts, addressees);
     if (result == 0)
@@ -275,6 +279,7 @@ fail:
 void service_start_deliveries(struct service *s, struct publisher *publisher)
 {
     s->delivery_config.writer = s->writer;
+    s->delivery_config.head = s->head;
     s->delivery_config.publisher = publisher;
     s->delivery = delivery_open(&s->delivery_config);
 }
