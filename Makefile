@@ -4,12 +4,14 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf log files peer config notify metrics \
-          sha256 json input csv identity negotiate merkle entry seal backup minisign note checkpoint tlog tlog_reader tlog_proof figures template compress \
-          recent db db_log db_sql db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check pepper petition_text content listener probe \
+          sha256 json input csv identity negotiate merkle entry seal backup minisign note checkpoint tlog \
+          tlog_reader tlog_proof figures template compress \
+          recent db db_log db_sql db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
+          pepper petition_text content listener probe \
           http http_reply http_pages http_shared http_stats runkey \
           hours writer head tiles watchdog view form submit removal paper batch publisher \
           annex letter archive removed mirror bundle bundle_figures delivery delivery_files \
-          deliveries health monitor sign withdraw pages export session password delays gate act totp \
+          deliveries health monitor sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
           setup service control backup_make closing restore check commands serve terminal main

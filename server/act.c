@@ -23,9 +23,11 @@ static int find_session(struct act *act, struct db *db, struct session_row *sess
     if (result != DB_OK)
         return result;
     if (!session_alive(session, now_s)) {
+        live_end(act->context->live, act->hash);
         result = db_session_end(db, act->hash);
         return result == DB_OK ? DB_NO_ROW : result;
     }
+    live_seen(act->context->live, act->hash, now_s);
     if (session_seen_due(session, now_s))
         result = db_session_seen(db, act->hash, now_s);
     if (result == DB_OK && act->lang >= 0 && act->lang != session->lang)
@@ -99,7 +101,7 @@ static void run_behind_gate(struct gate_task *task)
     act->job.result = writer_run(act->context->writer, &act->job);
     if (act->job.result == JOB_COMMITTED && act->status == 200) {
         enum gate_verdict verdict =
-            gate_check(act->context->gate, &act->who, act_field(act, "password"), &act->wait_s);
+            gate_check(act->context->gate, task, &act->who, act_field(act, "password"));
 
         act->proven = verdict == GATE_OPEN;
         if (act->proven && act->kind->work)
@@ -111,7 +113,7 @@ static void run_behind_gate(struct gate_task *task)
         if (verdict == GATE_WRONG)
             act->why = "desk.error.password";
         if (act->proven && act->status == 200)
-            gate_forget(act->context->gate, act->who.name);
+            gate_forget(act->context->gate, act->who.name, &task->from);
     }
     http_wake(act->request);
 }
@@ -187,10 +189,14 @@ static int check(struct act *act, const char *given)
 }
 
 /* Hands the parked act over; false if there is no place for it. */
-static bool reserve(const struct act *act)
+static bool reserve(struct act *act)
 {
-    return act->kind->password ? gate_reserve(act->context->gate)
-                               : writer_reserve(act->context->writer);
+    struct peer_address client;
+
+    if (!act->kind->password)
+        return writer_reserve(act->context->writer);
+    http_client(act->request, &client);
+    return gate_reserve(act->context->gate, &act->task, &client);
 }
 
 void act_start(struct http_request *rq, const struct act_context *context,
@@ -220,6 +226,18 @@ void act_start(struct http_request *rq, const struct act_context *context,
         gate_submit(context->gate, &act->task);
     else
         writer_submit(context->writer, &act->job);
+}
+
+bool act_may_send_large(void *ctx, const struct http_request *rq)
+{
+    const struct act_context *context = ctx;
+    const char *cookie = http_cookie(rq, SESSION_COOKIE);
+    uint8_t hash[HASH_LEN];
+
+    if (!cookie)
+        return false;
+    session_hash(hash, cookie);
+    return live_has(context->live, hash, time(NULL));
 }
 
 const char *act_field(const struct act *act, const char *name)

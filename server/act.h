@@ -16,6 +16,7 @@
 #include "gate.h"
 #include "http.h"
 #include "input.h"
+#include "live.h"
 #include "session.h"
 #include "writer.h"
 
@@ -40,6 +41,7 @@ struct act_context {
     enum act_by by;
     struct writer *writer;
     struct gate *gate;               /* for kinds with `password`; else NULL */
+    struct live *live;               /* ACT_BY_SESSION: is told which sessions are alive */
     void (*refuse)(struct act *act); /* answers any status but 200 */
     void *user;                      /* what the kinds need to know */
 };
@@ -54,7 +56,6 @@ struct act {
     struct input form;      /* of a POST by a session */
     int status;
     const char *why;          /* with a status of refusal: key of the text for a page, or NULL */
-    int wait_s;               /* with 429: seconds until a password is looked at again */
     bool proven;              /* the password has been checked */
     struct organiser_row who; /* from apply() on */
     int lang;                 /* of enum lang: chosen with ?lang=, else the session's; -1: none */
@@ -63,6 +64,10 @@ struct act {
 
 void act_start(struct http_request *rq, const struct act_context *context,
                const struct act_kind *kind);
+
+/* For http_config: whether the request comes with the cookie of a session that is alive; ctx is the
+ * act_context. */
+bool act_may_send_large(void *ctx, const struct http_request *rq);
 
 /* A member of the form; "" if it is missing, or there twice. */
 const char *act_field(const struct act *act, const char *name);

@@ -55,7 +55,7 @@ static int run_organiser(const struct call *c)
         control_printf(c->sink, 'E', "organiser %s: password set\n", args[2]);
     /* Whoever can run commands here never has to wait for a log-in. */
     if (result == 0 && c->commands->gate)
-        gate_forget(c->commands->gate, args[2]);
+        gate_forget(c->commands->gate, args[2], NULL);
     buf_release(&err);
     return result;
 }

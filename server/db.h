@@ -248,6 +248,9 @@ int db_organiser_next(struct db *db, const char *after,
                       char name[ORGANISER_NAME_MAX + 1]) DB_CHECKED;
 int db_organiser_set_role(struct db *db, const char *name, enum role role) DB_CHECKED;
 int db_organiser_owners(struct db *db, int64_t *count) DB_CHECKED;
+/* With all sessions, tokens and codes; what the trail and deliveries say of him stays. DB_NO_ROW:
+ * nobody of that name. */
+int db_organiser_remove(struct db *db, const char *name) DB_CHECKED;
 
 /* Sets the secret, or with NULL removes it; forgets the recovery codes. `step` counts as used. */
 int db_totp_set(struct db *db, const char *name, const uint8_t *secret, int64_t step) DB_CHECKED;
@@ -266,6 +269,8 @@ struct session_row {
 int db_session_add(struct db *db, const uint8_t hash[HASH_LEN], const char *organiser,
                    int64_t now_s) DB_CHECKED;
 int db_session_get(struct db *db, const uint8_t hash[HASH_LEN], struct session_row *out) DB_CHECKED;
+/* The first one behind `hash`, in the order of bytes, into `hash` and *seen_s; DB_NO_ROW: none. */
+int db_session_next(struct db *db, uint8_t hash[HASH_LEN], int64_t *seen_s) DB_CHECKED;
 int db_session_seen(struct db *db, const uint8_t hash[HASH_LEN], int64_t now_s) DB_CHECKED;
 int db_session_lang(struct db *db, const uint8_t hash[HASH_LEN], int lang) DB_CHECKED;
 int db_session_end(struct db *db, const uint8_t hash[HASH_LEN]) DB_CHECKED;

@@ -65,6 +65,22 @@ int db_organiser_owners(struct db *db, int64_t *count)
     return result;
 }
 
+int db_organiser_remove(struct db *db, const char *name)
+{
+    static const enum sql clear[] = {SQL_SESSION_END_ALL, SQL_TOKEN_CLEAR, SQL_RECOVERY_CLEAR};
+
+    for (size_t i = 0; i < sizeof clear / sizeof *clear; i++) {
+        int result;
+
+        db_bind_text(db, clear[i], 1, name);
+        result = db_exec(db, clear[i]);
+        if (result != DB_OK)
+            return result;
+    }
+    db_bind_text(db, SQL_ORGANISER_REMOVE, 1, name);
+    return db_exists(db, SQL_ORGANISER_REMOVE);
+}
+
 /* ---- one-time codes */
 
 int db_totp_set(struct db *db, const char *name, const uint8_t *secret, int64_t step)
@@ -132,6 +148,25 @@ int db_session_get(struct db *db, const uint8_t hash[HASH_LEN], struct session_r
         out->seen_s = db_column_int(db, get, 3);
     }
     db_finish(db, get);
+    return result;
+}
+
+int db_session_next(struct db *db, uint8_t hash[HASH_LEN], int64_t *seen_s)
+{
+    const enum sql next = SQL_SESSION_NEXT;
+    const void *found;
+    size_t len;
+    int result;
+
+    db_bind_blob(db, next, 1, hash, HASH_LEN);
+    result = db_step(db, next);
+    if (result == DB_OK) {
+        found = db_column_blob(db, next, 0, &len);
+        if (found && len == HASH_LEN)
+            memcpy(hash, found, HASH_LEN);
+        *seen_s = db_column_int(db, next, 1);
+    }
+    db_finish(db, next);
     return result;
 }
 

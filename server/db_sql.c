@@ -102,6 +102,7 @@ const char *const db_sql[SQL__COUNT] = {
                           " FROM organiser AS o WHERE name = ?1",
     [SQL_ORGANISER_NEXT] = "SELECT name FROM organiser WHERE name > ?1 ORDER BY name LIMIT 1",
     [SQL_ORGANISER_ROLE] = "UPDATE organiser SET role = ?2 WHERE name = ?1 RETURNING 1",
+    [SQL_ORGANISER_REMOVE] = "DELETE FROM organiser WHERE name = ?1 RETURNING 1",
     [SQL_ORGANISER_OWNERS] = "SELECT count(*) FROM organiser WHERE role = 2",
     [SQL_TOTP_SET] = "UPDATE organiser SET totp_secret = ?2, totp_step = ?3 WHERE name = ?1"
                      " RETURNING 1",
@@ -113,12 +114,14 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_SESSION_ADD] = "INSERT INTO session(hash, organiser, created_s, seen_s)"
                         " VALUES(?1, ?2, ?3, ?3)",
     [SQL_SESSION_GET] = "SELECT organiser, lang, created_s, seen_s FROM session WHERE hash = ?1",
+    [SQL_SESSION_NEXT] = "SELECT hash, seen_s FROM session WHERE hash > ?1 ORDER BY hash LIMIT 1",
     [SQL_SESSION_SEEN] = "UPDATE session SET seen_s = ?2 WHERE hash = ?1",
     [SQL_SESSION_LANG] = "UPDATE session SET lang = ?2 WHERE hash = ?1",
     [SQL_SESSION_END] = "DELETE FROM session WHERE hash = ?1",
     [SQL_SESSION_END_ALL] = "DELETE FROM session WHERE organiser = ?1",
     [SQL_SESSION_EXPIRE] = "DELETE FROM session WHERE created_s <= ?1 OR seen_s <= ?2",
     [SQL_TOKEN_ADD] = "INSERT INTO token(hash, organiser, day) VALUES(?1, ?2, ?3)",
+    [SQL_TOKEN_CLEAR] = "DELETE FROM token WHERE organiser = ?1",
     [SQL_TOKEN_FIND] = "SELECT organiser FROM token WHERE hash = ?1",
     [SQL_AUDIT_LAST] = "SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1",
     [SQL_AUDIT_ADD] = "INSERT INTO audit(id, at_s, who, act, detail, hash)"

@@ -1,10 +1,12 @@
 /*
- * delays: how long a name must wait after wrong passwords (see delays.h).
+ * delays: how long it takes until a password may be tried again (see delays.h).
  */
 #include "delays.h"
 
 #include <sodium.h>
 #include <string.h>
+
+static const struct visitor anywhere;
 
 void delays_init(struct delays *d)
 {
@@ -17,77 +19,82 @@ static void hash_name(const struct delays *d, uint8_t hash[16], const char *name
     crypto_generichash(hash, 16, (const uint8_t *)name, strlen(name), d->key, sizeof d->key);
 }
 
-/* The name's place, or -1. */
-static int find(const struct delays *d, const uint8_t hash[16])
+/* Where it is, or -1. */
+static int find(const struct delays *d, const uint8_t name[16], const struct visitor *from)
 {
-    for (int i = 0; i < DELAYS_NAMES; i++)
-        if (d->names[i].failures > 0 && memcmp(d->names[i].hash, hash, 16) == 0)
+    for (int i = 0; i < DELAYS_ENTRIES; i++)
+        if (d->entries[i].failures > 0 && memcmp(d->entries[i].name, name, 16) == 0 &&
+            visitor_same(&d->entries[i].from, from))
             return i;
     return -1;
 }
 
-/* A place for a new name: a free one, or that of the longest ago. */
-static int make_room(const struct delays *d)
+/* A place for a new one: free, or the one whose wait ends first. */
+static struct delay *make_room(struct delays *d)
 {
-    int oldest = 0;
+    struct delay *first = d->entries;
 
-    for (int i = 0; i < DELAYS_NAMES; i++) {
-        if (d->names[i].failures == 0)
-            return i;
-        if (d->names[i].failed_s < d->names[oldest].failed_s)
-            oldest = i;
+    for (struct delay *e = d->entries; e < d->entries + DELAYS_ENTRIES; e++) {
+        if (e->failures == 0)
+            return e;
+        if (e->until_s < first->until_s)
+            first = e;
     }
-    return oldest;
+    return first;
 }
 
-static int64_t delay_of(int failures)
+static struct delay *count(struct delays *d, const uint8_t name[16], const struct visitor *from)
 {
-    return failures > 10 ? DELAYS_MAX_S : INT64_C(1) << (failures - 1);
-}
+    int at = find(d, name, from);
+    struct delay *e = at >= 0 ? &d->entries[at] : make_room(d);
 
-int delays_wait(const struct delays *d, const char *name, int64_t now_s)
-{
-    int64_t until, next_minute = (now_s / 60 + 1) * 60;
-    uint8_t hash[16];
-    int at;
-
-    hash_name(d, hash, name);
-    at = find(d, hash);
-    if (at < 0)
-        return 0;
-    until = d->names[at].failed_s + delay_of(d->names[at].failures);
-    if (d->minute == now_s / 60 && d->spent > DELAYS_BUDGET && until < next_minute)
-        until = next_minute;
-    return until > now_s ? (int)(until - now_s) : 0;
-}
-
-void delays_fail(struct delays *d, const char *name, int64_t now_s)
-{
-    uint8_t hash[16];
-    int at;
-
-    hash_name(d, hash, name);
-    at = find(d, hash);
     if (at < 0) {
-        at = make_room(d);
-        d->names[at] = (struct delayed_name){0};
-        memcpy(d->names[at].hash, hash, sizeof hash);
+        *e = (struct delay){.from = *from};
+        memcpy(e->name, name, sizeof e->name);
     }
-    d->names[at].failures += d->names[at].failures < 1000;
-    d->names[at].failed_s = now_s;
-    if (d->minute != now_s / 60)
-        d->spent = 0;
-    d->minute = now_s / 60;
-    d->spent++;
+    e->failures += e->failures < 1000;
+    return e;
 }
 
-void delays_forget(struct delays *d, const char *name)
+static int64_t delay_of(int failures, int64_t most_s)
+{
+    int64_t delay_s = INT64_C(1) << (failures > 10 ? 10 : failures - 1);
+
+    return delay_s < most_s ? delay_s : most_s;
+}
+
+int delays_wait(const struct delays *d, const char *name, const struct visitor *from, int64_t now_s)
 {
     uint8_t hash[16];
     int at;
 
     hash_name(d, hash, name);
-    at = find(d, hash);
-    if (at >= 0)
-        d->names[at] = (struct delayed_name){0};
+    at = find(d, hash, from);
+    return at >= 0 && d->entries[at].until_s > now_s ? (int)(d->entries[at].until_s - now_s) : 0;
+}
+
+void delays_fail(struct delays *d, const char *name, const struct visitor *from, int64_t now_s)
+{
+    int64_t own_s, least_s;
+    struct delay *e;
+    uint8_t hash[16];
+
+    hash_name(d, hash, name);
+    e = count(d, hash, &anywhere);
+    least_s = delay_of(e->failures, DELAYS_NAME_MAX_S);
+    e->until_s = now_s + least_s;
+    e = count(d, hash, from);
+    own_s = delay_of(e->failures, DELAYS_MAX_S);
+    e->until_s = now_s + (own_s > least_s ? own_s : least_s);
+}
+
+void delays_forget(struct delays *d, const char *name, const struct visitor *from)
+{
+    uint8_t hash[16];
+
+    hash_name(d, hash, name);
+    for (struct delay *e = d->entries; e < d->entries + DELAYS_ENTRIES; e++)
+        if (memcmp(e->name, hash, sizeof hash) == 0 &&
+            (!from || visitor_same(&e->from, from) || visitor_same(&e->from, &anywhere)))
+            *e = (struct delay){0};
 }

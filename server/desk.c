@@ -46,6 +46,7 @@ size_t desk_routes(struct http_route routes[DESK_ROUTES_MAX], struct act_context
         {HTTP_GET, HTTP_BODY_NONE, "/admin/organisers", desk_get_organisers, NULL},
         {HTTP_POST, HTTP_BODY_FORM, "/admin/organisers", desk_post_organiser, NULL},
         {HTTP_POST, HTTP_BODY_FORM, "/admin/organisers/role", desk_post_role, NULL},
+        {HTTP_POST, HTTP_BODY_FORM, "/admin/organisers/remove", desk_post_remove, NULL},
         {HTTP_POST, HTTP_BODY_FORM, "/admin/organisers/totp", desk_post_totp_remove, NULL},
     };
     size_t count = sizeof table / sizeof *table;

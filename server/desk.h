@@ -36,6 +36,7 @@ http_handler desk_get_audit;
 http_handler desk_get_exports, desk_post_sealed, desk_post_counts_csv, desk_post_counts_json;
 http_handler desk_get_account, desk_post_password, desk_post_totp, desk_post_totp_confirm,
     desk_post_totp_off;
-http_handler desk_get_organisers, desk_post_organiser, desk_post_role, desk_post_totp_remove;
+http_handler desk_get_organisers, desk_post_organiser, desk_post_role, desk_post_remove,
+    desk_post_totp_remove;
 
 #endif

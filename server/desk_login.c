@@ -32,7 +32,6 @@ struct login {
     uint8_t old[HASH_LEN]; /* of the session the browser still has */
     bool has_old;
     enum outcome outcome;
-    int wait_s;
 };
 
 static const struct desk *desk(const struct login *l)
@@ -171,16 +170,16 @@ static enum outcome look(struct login *l)
     l->job.apply = apply_find;
     if (writer_run(l->context->writer, &l->job) != JOB_COMMITTED)
         return OUTCOME_BUSY;
-    verdict = gate_check(gate, &l->who, l->password, &l->wait_s);
+    verdict = gate_check(gate, &l->task, &l->who, l->password);
     if (verdict != GATE_OPEN)
         return verdict == GATE_WAIT ? OUTCOME_WAIT : OUTCOME_WRONG;
     l->job.apply = apply_login;
     if (writer_run(l->context->writer, &l->job) != JOB_COMMITTED)
         return OUTCOME_BUSY;
     if (l->outcome == OUTCOME_IN)
-        gate_forget(gate, l->who.name);
+        gate_forget(gate, l->who.name, &l->task.from);
     else
-        gate_fail(gate, l->who.name);
+        gate_fail(gate, l->who.name, &l->task.from);
     return l->outcome;
 }
 
@@ -199,7 +198,7 @@ static void answer(struct http_request *rq, void *ctx)
     struct login *l = ctx;
 
     if (l->outcome != OUTCOME_IN) {
-        show(desk(l), rq, l->outcome, l->wait_s);
+        show(desk(l), rq, l->outcome, l->task.wait_s);
         return;
     }
     set_cookie(rq, SESSION_COOKIE, l->token);
@@ -230,6 +229,7 @@ static enum outcome read_form(struct login *l)
 {
     const char *cookie = http_cookie(l->request, LOGIN_COOKIE);
     const char *old = http_cookie(l->request, SESSION_COOKIE);
+    struct peer_address client;
     size_t len;
     const char *body = http_body(l->request, &len);
 
@@ -245,7 +245,8 @@ static enum outcome read_form(struct login *l)
     /* Too long for a name: nobody's, as another one would be. */
     if (strlen(l->name) > ORGANISER_NAME_MAX)
         l->name = "?";
-    return gate_reserve(l->context->gate) ? OUTCOME_ASK : OUTCOME_BUSY;
+    http_client(l->request, &client);
+    return gate_reserve(l->context->gate, &l->task, &client) ? OUTCOME_ASK : OUTCOME_BUSY;
 }
 
 void desk_post_login(struct http_request *rq, void *ctx)
@@ -270,11 +271,13 @@ void desk_post_login(struct http_request *rq, void *ctx)
 
 static int apply_logout(struct act *act, struct db *db)
 {
+    live_end(act->context->live, act->hash);
     return db_session_end(db, act->hash);
 }
 
 static int apply_logout_all(struct act *act, struct db *db)
 {
+    live_end(act->context->live, act->hash);
     return db_session_end_all(db, act->who.name);
 }
 

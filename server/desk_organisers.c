@@ -1,7 +1,8 @@
 /*
  * desk_organisers: who may come to the desk; for owners (see desk.h).
  *
- * There is always an owner: the last one cannot be made anything less.
+ * There is always an owner: the last one can neither be made anything less nor removed. Whoever is
+ * removed stays in the journal; sessions, tokens and codes go with the account.
  */
 #include "desk.h"
 #include "organiser.h"
@@ -133,9 +134,10 @@ static void begin_role(struct act *act)
         act->status = 422;
 }
 
-static int apply_role(struct act *act, struct db *db)
+/* Looks whether there is such an organiser, and another owner if that one ceases to be one. */
+static int check_owners(struct act *act, struct db *db, bool stays_owner)
 {
-    struct organiser_act *o = (struct organiser_act *)act;
+    const struct organiser_act *o = (struct organiser_act *)act;
     struct organiser_row row;
     int64_t owners = 0;
     int result = db_organiser_owners(db, &owners);
@@ -145,12 +147,32 @@ static int apply_role(struct act *act, struct db *db)
     act->why = "desk.error.last_owner";
     if (result == DB_NO_ROW)
         act->status = 404;
-    else if (result == DB_OK && row.role == ROLE_OWNER && o->role != ROLE_OWNER && owners == 1)
+    else if (result == DB_OK && row.role == ROLE_OWNER && !stays_owner && owners == 1)
         act->status = 409;
+    sodium_memzero(&row, sizeof row);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+static int apply_role(struct act *act, struct db *db)
+{
+    struct organiser_act *o = (struct organiser_act *)act;
+    int result = check_owners(act, db, o->role == ROLE_OWNER);
+
     if (result != DB_OK || act->status != 200)
-        return result < 0 ? result : DB_OK;
+        return result;
     buf_printf(&act->detail, "%s %s", o->name, role_names[o->role]);
     return db_organiser_set_role(db, o->name, (enum role)o->role);
+}
+
+static int apply_remove(struct act *act, struct db *db)
+{
+    struct organiser_act *o = (struct organiser_act *)act;
+    int result = check_owners(act, db, false);
+
+    if (result != DB_OK || act->status != 200)
+        return result;
+    buf_adds(&act->detail, o->name);
+    return db_organiser_remove(db, o->name);
 }
 
 static int apply_totp_remove(struct act *act, struct db *db)
@@ -175,6 +197,9 @@ DESK_HANDLER_OF(desk_post_organiser, struct organiser_act, .role = ROLE_OWNER, .
                 .answer = answer_change)
 DESK_HANDLER_OF(desk_post_role, struct organiser_act, .role = ROLE_OWNER, .audit = "organiser.role",
                 .begin = begin_role, .apply = apply_role, .answer = answer_change)
+DESK_HANDLER_OF(desk_post_remove, struct organiser_act, .role = ROLE_OWNER, .password = true,
+                .audit = "organiser.remove", .begin = begin_change, .apply = apply_remove,
+                .answer = answer_change)
 DESK_HANDLER_OF(desk_post_totp_remove, struct organiser_act, .role = ROLE_OWNER,
                 .audit = "totp.remove", .begin = begin_change, .apply = apply_totp_remove,
                 .answer = answer_change)

@@ -263,7 +263,7 @@ static void add_why(const struct act *act, cJSON *page)
     char key[40];
 
     snprintf(key, sizeof key, "desk.error.%d", act->status);
-    desk_number(act, page, "wait", (uint64_t)(act->wait_s > 0 ? act->wait_s : 0));
+    desk_number(act, page, "wait", (uint64_t)(act->task.wait_s > 0 ? act->task.wait_s : 0));
     desk_text(page, act->status == 429 ? "delayed" : "why",
               desk_say(act, act->why ? act->why : key));
 }

@@ -1,7 +1,7 @@
 /*
  * gate: the queue and the thread of passwords (see gate.h).
  *
- * The lock guards the queue and the delays; no password is looked at under it.
+ * The lock guards the queue, its places and the delays; no password is looked at under it.
  */
 #include "gate.h"
 
@@ -19,7 +19,9 @@ struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct gate_task *first, **last;
-    int taken; /* places: reserved, queued or in work */
+    int taken;                             /* places: reserved, queued or in work */
+    struct visitor places[GATE_QUEUE_MAX]; /* whose they are; the first `taken` */
+    struct visitor_key visitors;
     bool closing;
     struct delays delays;
     char nobody[PASSWORD_HASH_MAX]; /* the gate's thread only: what no password fits */
@@ -64,6 +66,26 @@ static void make_nobody(struct gate *g)
     buf_release(&err);
 }
 
+static int places_of(const struct gate *g, const struct visitor *from)
+{
+    int count = 0;
+
+    for (int i = 0; i < g->taken; i++)
+        count += visitor_same(&g->places[i], from);
+    return count;
+}
+
+static void give_back(struct gate *g, const struct visitor *from)
+{
+    int at = 0;
+
+    pthread_mutex_lock(&g->lock);
+    while (at < g->taken - 1 && !visitor_same(&g->places[at], from))
+        at++;
+    g->places[at] = g->places[--g->taken];
+    pthread_mutex_unlock(&g->lock);
+}
+
 static void *run(void *ctx)
 {
     struct gate *g = ctx;
@@ -71,10 +93,10 @@ static void *run(void *ctx)
 
     make_nobody(g);
     while ((task = take(g))) {
+        struct visitor from = task->from;
+
         task->run(task);
-        pthread_mutex_lock(&g->lock);
-        g->taken--;
-        pthread_mutex_unlock(&g->lock);
+        give_back(g, &from);
     }
     return NULL;
 }
@@ -85,6 +107,7 @@ struct gate *gate_open(void)
 
     g->last = &g->first;
     delays_init(&g->delays);
+    visitor_key_init(&g->visitors, time(NULL));
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->changed, NULL);
     if (pthread_create(&g->thread, NULL, run, g) != 0)
@@ -104,13 +127,16 @@ void gate_close(struct gate *g)
     free(g);
 }
 
-bool gate_reserve(struct gate *g)
+bool gate_reserve(struct gate *g, struct gate_task *task, const struct peer_address *client)
 {
     bool room;
 
     pthread_mutex_lock(&g->lock);
-    room = g->taken < GATE_QUEUE_MAX && !g->closing;
-    g->taken += room;
+    visitor_of(&g->visitors, &task->from, client, time(NULL));
+    room =
+        g->taken < GATE_QUEUE_MAX && places_of(g, &task->from) < GATE_PLACES_OF_ONE && !g->closing;
+    if (room)
+        g->places[g->taken++] = task->from;
     pthread_mutex_unlock(&g->lock);
     return room;
 }
@@ -125,32 +151,32 @@ void gate_submit(struct gate *g, struct gate_task *task)
     pthread_mutex_unlock(&g->lock);
 }
 
-enum gate_verdict gate_check(struct gate *g, const struct organiser_row *who, const char *password,
-                             int *wait_s)
+enum gate_verdict gate_check(struct gate *g, struct gate_task *task,
+                             const struct organiser_row *who, const char *password)
 {
     const char *hash = *who->password ? who->password : g->nobody;
 
     pthread_mutex_lock(&g->lock);
-    *wait_s = delays_wait(&g->delays, who->name, monotonic_s());
+    task->wait_s = delays_wait(&g->delays, who->name, &task->from, monotonic_s());
     pthread_mutex_unlock(&g->lock);
-    if (*wait_s > 0)
+    if (task->wait_s > 0)
         return GATE_WAIT;
     if (password_verify(hash, password) && *who->password)
         return GATE_OPEN;
-    gate_fail(g, who->name);
+    gate_fail(g, who->name, &task->from);
     return GATE_WRONG;
 }
 
-void gate_fail(struct gate *g, const char *name)
+void gate_fail(struct gate *g, const char *name, const struct visitor *from)
 {
     pthread_mutex_lock(&g->lock);
-    delays_fail(&g->delays, name, monotonic_s());
+    delays_fail(&g->delays, name, from, monotonic_s());
     pthread_mutex_unlock(&g->lock);
 }
 
-void gate_forget(struct gate *g, const char *name)
+void gate_forget(struct gate *g, const char *name, const struct visitor *from)
 {
     pthread_mutex_lock(&g->lock);
-    delays_forget(&g->delays, name);
+    delays_forget(&g->delays, name, from);
     pthread_mutex_unlock(&g->lock);
 }

@@ -15,7 +15,6 @@
 #include "listener.h"
 #include "log.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -28,7 +27,7 @@
 #define SPARE_DESCRIPTORS       128 /* database, files, log */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
-#define READ_AWAY_MAX_BYTES     HTTP_LARGE_MAX_BYTES /* of a body too large: read before the 413 */
+#define READ_AWAY_MAX_BYTES     (HTTP_LARGE_MAX_BYTES + 65536) /* of a body that is refused */
 #define DRAIN_MAX_MS            3000 /* for half a request; parked ones are waited for */
 #define DRAIN_FRESH_MS          1000 /* for the first request of a new connection */
 #define DRAIN_QUIET_MS          200  /* so long without a request: nobody is in between */
@@ -152,22 +151,16 @@ static void not_fresh(struct http_server *s, struct MHD_Connection *connection)
     c->used = true;
 }
 
-/* Makes room for a large form; 503 if too many are in work. Whoever shows no cookie of the right
- * form has no more room than others. */
+/* Makes room for a large form; 303 for whoever has to log in first, 503 if too many are in work. */
 static int allow_large(struct http_request *rq, int64_t len)
 {
     const struct http_config *config = &rq->server->config;
-    const char *cookie;
-    size_t cookie_len = 0;
 
-    if (rq->route->body != HTTP_BODY_LARGE_FORM || len <= INPUT_BODY_MAX_BYTES)
+    if (rq->route->body != HTTP_BODY_LARGE_FORM || len <= INPUT_BODY_MAX_BYTES ||
+        len > HTTP_LARGE_MAX_BYTES)
         return 0;
-    cookie = http_cookie(rq, config->session_cookie);
-    while (cookie && (isalnum((unsigned char)cookie[cookie_len]) || cookie[cookie_len] == '-' ||
-                      cookie[cookie_len] == '_'))
-        cookie_len++;
-    if (!cookie || cookie[cookie_len] || cookie_len != config->session_cookie_len)
-        return 0;
+    if (!config->may_send_large(config->large_ctx, rq))
+        return 303;
     rq->large = true;
     if (atomic_fetch_add(&rq->server->large, 1) >= HTTP_LARGE_AT_ONCE)
         return 503;
@@ -210,7 +203,10 @@ static void refuse(struct http_request *rq, int status)
 {
     if (status == 405)
         http_set_header(rq, "Allow", rq->allow);
-    http_fail(rq, status);
+    if (status == 303)
+        http_redirect(rq, status, rq->server->config.large_login);
+    else
+        http_fail(rq, status);
 }
 
 /* The first call: only what must be known before the body. An answer queued here closes the

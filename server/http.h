@@ -23,9 +23,10 @@ struct http_request;
 typedef void http_handler(struct http_request *rq, void *ctx);
 
 enum http_method { HTTP_GET, HTTP_POST }; /* HEAD is answered as GET */
-/* LARGE_FORM: a form of up to HTTP_LARGE_MAX_BYTES, from whoever shows a cookie that looks like a
- * session's (whether it is one, the handler finds out), and HTTP_LARGE_AT_ONCE at a time: a further
- * one is answered 503. So strangers can make the server hold a few MiB, never more. */
+/* LARGE_FORM: a form of up to HTTP_LARGE_MAX_BYTES, from whoever may_send_large knows, and
+ * HTTP_LARGE_AT_ONCE at a time: a further one is answered 503. Anybody else's is read away, and he
+ * is sent to large_login. So strangers take no place, and nobody makes the server hold more than a
+ * few MiB. */
 enum http_body {
     HTTP_BODY_NONE,
     HTTP_BODY_FORM,
@@ -65,8 +66,10 @@ struct http_config {
     int threads;                         /* 0: one per core */
     const struct http_route *routes;     /* constant while the server lives */
     size_t route_count;
-    const char *session_cookie; /* its name, and the length of its value; for LARGE_FORM */
-    size_t session_cookie_len;
+    /* For LARGE_FORM, before the body is read; it must not block. */
+    bool (*may_send_large)(void *ctx, const struct http_request *rq);
+    void *large_ctx;
+    const char *large_login;
     const char *style_src; /* "'sha256-…'": for the Content-Security-Policy */
     /* Renders the error page for a browser, in a language; NULL: plain text. */
     void (*error_page)(void *ctx, struct buf *out, const char *lang, int status);

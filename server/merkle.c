@@ -7,19 +7,20 @@
  */
 #include "merkle.h"
 
+#include "sha256.h"
+
 #include <assert.h>
-#include <sodium.h>
 #include <string.h>
 
 void merkle_leaf(uint8_t hash[HASH_LEN], const void *entry, size_t len)
 {
     static const uint8_t prefix = 0;
-    crypto_hash_sha256_state state;
+    struct sha256 state;
 
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, &prefix, 1);
-    crypto_hash_sha256_update(&state, entry, len);
-    crypto_hash_sha256_final(&state, hash);
+    sha256_begin(&state);
+    sha256_add(&state, &prefix, 1);
+    sha256_add(&state, entry, len);
+    sha256_end(&state, hash);
 }
 
 void merkle_node(uint8_t hash[HASH_LEN], const uint8_t left[HASH_LEN],
@@ -29,7 +30,7 @@ void merkle_node(uint8_t hash[HASH_LEN], const uint8_t left[HASH_LEN],
 
     memcpy(node + 1, left, HASH_LEN);
     memcpy(node + 1 + HASH_LEN, right, HASH_LEN);
-    crypto_hash_sha256(hash, node, sizeof node);
+    sha256_of(hash, node, sizeof node);
 }
 
 #define PERFECT_MAX 256
@@ -127,7 +128,7 @@ static int range_root(const struct merkle_source *s, struct range r, uint8_t roo
 int merkle_root(const struct merkle_source *s, int64_t size, uint8_t root[HASH_LEN])
 {
     if (size == 0) {
-        crypto_hash_sha256(root, NULL, 0);
+        sha256_of(root, "", 0);
         return 0;
     }
     return range_root(s, (struct range){0, size}, root);

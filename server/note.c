@@ -6,6 +6,7 @@
 
 #include "files.h"
 #include "input.h"
+#include "sha256.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -44,15 +45,15 @@ bool note_is_name(const char *name)
 /* Fills in the key id. */
 static void identify(struct note_verifier *v)
 {
-    uint8_t hash[crypto_hash_sha256_BYTES];
+    uint8_t hash[SHA256_LEN];
     const uint8_t type[] = {'\n', TYPE_ED25519};
-    crypto_hash_sha256_state state;
+    struct sha256 state;
 
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, (const uint8_t *)v->name, strlen(v->name));
-    crypto_hash_sha256_update(&state, type, sizeof type);
-    crypto_hash_sha256_update(&state, v->public_key, sizeof v->public_key);
-    crypto_hash_sha256_final(&state, hash);
+    sha256_begin(&state);
+    sha256_add(&state, v->name, strlen(v->name));
+    sha256_add(&state, type, sizeof type);
+    sha256_add(&state, v->public_key, sizeof v->public_key);
+    sha256_end(&state, hash);
     memcpy(v->id, hash, sizeof v->id);
 }
 

@@ -33,7 +33,7 @@ struct restoring {
     const struct restore *request;
     struct restored *out;
     struct buf *err;
-    char *target; /* DIR without slashes at its end */
+    char *target; /* DIR without slashes at its end, and links followed */
     char *draft;  /* DIR.restoring */
     int target_lock, draft_lock;
     bool drafted; /* the draft is ours */
@@ -386,10 +386,11 @@ static int publish(struct restoring *r)
 
 int restore_run(const struct restore *request, struct restored *out, struct buf *err)
 {
+    char *real = realpath(request->dir, NULL); /* NULL: it is still to be made */
     struct restoring r = {.request = request,
                           .out = out,
                           .err = err,
-                          .target = xstrdup(request->dir),
+                          .target = real ? real : xstrdup(request->dir),
                           .target_lock = -1,
                           .draft_lock = -1};
     size_t len = strlen(r.target);

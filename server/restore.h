@@ -3,7 +3,8 @@
  *
  * Everything is unpacked into DIR.restoring beside the target, verified there, synced, and renamed
  * in one step; so DIR is whole or not there. A restore that is killed leaves DIR.restoring, which
- * the next one for DIR empties first. DIR must not exist, or be empty.
+ * the next one for DIR empties first. DIR must not exist, or be empty; a link to one that is empty
+ * is followed.
  *
  * The stages are apart: unpack, verify, publish. Once there is a public log, a backup behind its
  * head needs the missing entries: they are applied between verify and publish, to the unpacked

@@ -43,6 +43,7 @@ struct server {
     struct act_context by_token, by_session;
     struct desk desk;
     struct gate *gate;
+    struct live *live;
     struct buf style_src;
     int inherited; /* a descriptor to listen on instead of the setting; 0: none */
     bool started;  /* the port is open */
@@ -111,8 +112,9 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
                                .trusted = &config->trusted,
                                .threads = config->threads,
                                .routes = routes,
-                               .session_cookie = SESSION_COOKIE,
-                               .session_cookie_len = SESSION_TOKEN_TEXT - 1,
+                               .may_send_large = act_may_send_large,
+                               .large_ctx = &s->by_session,
+                               .large_login = "/admin/login",
                                .error_page = error_page,
                                .error_ctx = s};
 
@@ -184,9 +186,15 @@ static int start_engines(struct server *s, struct buf *err)
                             &s->service.hours,  s->service.delivery,
                             s->service.batches, &s->service.delivery_config};
     s->gate = gate_open();
+    s->live = live_new();
+    if (live_load(s->live, s->service.writer) != 0) {
+        buf_adds(err, "the sessions could not be read");
+        return -1;
+    }
     s->by_session = (struct act_context){.by = ACT_BY_SESSION,
                                          .writer = s->service.writer,
                                          .gate = s->gate,
+                                         .live = s->live,
                                          .refuse = desk_refuse,
                                          .user = &s->desk};
     s->commands.service = &s->service;
@@ -254,6 +262,7 @@ static void stop(struct server *s)
         publisher_close(s->publisher);
     if (s->http)
         http_close(s->http);
+    live_free(s->live);
     tiles_close(s->tiles);
     deliveries_close(s->deliveries);
     service_close(&s->service);

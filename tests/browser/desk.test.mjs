@@ -1,10 +1,12 @@
 // The desk in a real browser: an organiser's whole way, without scripts, and every page by axe.
 
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { PASSWORD, totp } from '../http/desk.mjs';
-import { Service, signer } from '../http/harness.mjs';
+import { Desk, PASSWORD, totp } from '../http/desk.mjs';
+import { Service, scratch, signer, until } from '../http/harness.mjs';
 import { PHONE, launch, visit, violations } from './harness.mjs';
 
 const WIDE = { width: 1200, height: 900 };
@@ -28,13 +30,13 @@ after(async () => {
 
 const button = (page, name) => page.getByRole('button', { name, exact: true });
 
-async function login(page, code = '') {
-    await page.goto(`${service.origin}/admin`);
+async function login(page, code = '', at = service) {
+    await page.goto(`${at.origin}/admin`);
     await page.getByLabel('Name').fill('admin');
     await page.getByLabel('Password').fill(PASSWORD);
     await page.getByLabel('One-time code').fill(code);
     await button(page, 'Log in').click();
-    await page.waitForURL(`${service.origin}/admin`);
+    await page.waitForURL(`${at.origin}/admin`);
 }
 
 test('without scripts: log in, deliver, hand over, find and remove', async () => {
@@ -42,11 +44,16 @@ test('without scripts: log in, deliver, hand over, find and remove', async () =>
         await login(page);
         await page.getByRole('link', { name: 'Deliveries', exact: true }).click();
         await button(page, 'Start the delivery now').click();
-        await page.getByText('ready', { exact: true }).waitFor(); // the page comes again by itself
+        await until(async () => {
+            if (await page.getByText('ready', { exact: true }).count() === 1)
+                return true;
+            await page.getByRole('link', { name: 'Show how far it is now' }).click();
+            return false;
+        }, 'the delivery is ready');
         await page.getByRole('link', { name: 'Record the hand-over to addressee 3' }).click();
         await page.getByLabel('Note').fill('to the reception');
         await button(page, 'Record it').click();
-        await page.getByText(/Handed over on .*: to the reception/).waitFor();
+        await page.getByText(/Handed over on .* – to the reception/).waitFor();
 
         await page.getByRole('link', { name: 'Find', exact: true }).click();
         await page.getByLabel('Code of the receipt').fill('1');
@@ -75,17 +82,21 @@ test('a letter is shown with its own style under the policy', async () => {
     });
 });
 
+async function assertAccessible(page, what) {
+    assert.deepEqual(await violations(page), [], what);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+    assert.ok(content <= screen, `${what}: ${content} px wide`);
+    if (process.env.PETITION_PICTURES) {
+        const lang = await page.locator('html').getAttribute('lang');
+        await page.screenshot({ path: `${process.env.PETITION_PICTURES}/${lang}-${screen}${what.replaceAll('/', '_')}.png`, fullPage: true });
+    }
+}
+
 for (const lang of ['en', 'fr', 'km'])
     test(`axe finds nothing on any page of the desk, narrow or wide, nothing sticks out: ${lang}`, async () => {
         for (const viewport of [PHONE, WIDE])
             await visit(browser, service, { viewport }, async (page) => {
-                const check = async (what) => {
-                    assert.deepEqual(await violations(page), [], what);
-                    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-                    assert.ok(content <= screen, `${what}: ${content} px wide`);
-                    if (process.env.PETITION_PICTURES)
-                        await page.screenshot({ path: `${process.env.PETITION_PICTURES}/${lang}-${viewport.width}${what.replaceAll('/', '_')}.png`, fullPage: true });
-                };
+                const check = (what) => assertAccessible(page, what);
                 await page.goto(`${service.origin}/admin/login?lang=${lang}`);
                 await check('/admin/login');
                 await login(page);
@@ -93,6 +104,9 @@ for (const lang of ['en', 'fr', 'km'])
                 for (const path of PAGES) {
                     await page.goto(`${service.origin}${path}`);
                     assert.equal(await page.locator('html').getAttribute('lang'), lang);
+                    await page.evaluate(() => document.querySelectorAll('details').forEach((part) => {
+                        part.open = true;
+                    }));
                     await check(path);
                 }
                 await page.goto(`${service.origin}/admin/find`);
@@ -140,6 +154,88 @@ test('one-time codes: scan, confirm, keep the recovery codes, log in with the ne
         await button(page, 'Log out').click();
         await login(page, totp(secret, 1));
         await page.goto(`${service.origin}/admin/account`);
-        await page.getByText('You have 10 recovery codes left.').waitFor();
+        await page.getByText('Recovery codes left: 10.').waitFor();
+    });
+});
+
+/** A service of its own, where `use(other, desk)` finds nobody's signature. */
+async function withEmpty(use) {
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        await use(other, await Desk.login(other));
+    } finally {
+        await other.close();
+    }
+}
+
+test('axe finds nothing on the empty overview and the recovery codes, in three languages, narrow or wide', async () => {
+    await withEmpty(async (other) => {
+        let last;
+        for (const lang of ['en', 'fr', 'km'])
+            for (const viewport of [PHONE, WIDE])
+                await visit(browser, other, { viewport }, async (page) => {
+                    await login(page, '', other);
+                    await page.goto(`${other.origin}/admin?lang=${lang}`);
+                    assert.equal(await page.locator('.count strong').textContent(), '0');
+                    assert.equal(await page.locator('svg').count(), 0);
+                    await assertAccessible(page, '/empty');
+                    await page.goto(`${other.origin}/admin/account`);
+                    await page.locator('#password-on').fill(PASSWORD);
+                    await page.locator('main form button').first().click();
+                    await page.waitForURL('**/admin/account/totp');
+                    await page.locator('#code').fill(totp((await page.locator('main code').textContent()).trim()));
+                    await page.locator('main form button').first().click();
+                    await page.waitForURL('**/admin/account/totp/confirm');
+                    const codes = await page.locator('main code').allTextContents();
+                    assert.equal(new Set(codes).size, 10);
+                    assert.notDeepEqual(codes, last);
+                    last = codes;
+                    assert.equal(await page.locator('html').getAttribute('lang'), lang);
+                    await assertAccessible(page, '/recovery');
+                    await page.goto(`${other.origin}/admin/account`);
+                    await page.locator('#password-off').fill(PASSWORD);
+                    await page.locator('form[action$="/totp/off"] button').click();
+                    await page.waitForURL('**/admin/account?said=*');
+                });
+    });
+});
+
+test('axe finds nothing on a running delivery, in three languages, narrow or wide; it goes on in another browser', async () => {
+    await withEmpty(async (other, desk) => {
+        const sheet = path.join(scratch(), 'sheet.csv');
+        writeFileSync(sheet, `name,country,visibility\n${'Somebody of some name,KH,public\n'.repeat(50_000)}`);
+        await other.succeed(['import', sheet]);
+        const place = (await desk.post('/admin/deliveries')).headers.location.split('?')[0];
+        // Each language's page as it came while the delivery was running: axe takes longer than that.
+        const running = {};
+        for (const lang of ['en', 'fr', 'km'])
+            await until(async () => {
+                running[lang] = await desk.get(`${place}?lang=${lang}`);
+                assert.match(running[lang].text, /<progress/, 'it is running');
+                return true;
+            }, 'a running delivery');
+        await visit(browser, other, {}, async (page) => {
+            await login(page, '', other);
+            await page.goto(`${other.origin}${place}`);
+            const shown = await page.locator('progress').getAttribute('value');
+            assert.ok(Number(shown) >= Number(/<progress[^>]* value="(\d+)"/.exec(running.km.text)[1]), 'no less than elsewhere');
+            await until(async () => {
+                await page.reload();
+                return await page.locator('progress').count() === 0;
+            }, 'it is done', 60_000, 500);
+            assert.equal(await page.locator('ol.people li').count(), 19);
+        });
+        for (const lang of ['en', 'fr', 'km'])
+            for (const viewport of [PHONE, WIDE])
+                await visit(browser, other, { viewport, script: true }, async (page) => {
+                    await page.route(`**${place}`, (route) => route.fulfill({ status: 200, body: running[lang].text,
+                        headers: { 'content-type': running[lang].headers['content-type'],
+                            'content-security-policy': running[lang].headers['content-security-policy'] } }));
+                    await page.goto(`${other.origin}${place}`);
+                    assert.equal(await page.locator('html').getAttribute('lang'), lang);
+                    assert.equal(await page.locator('progress').count(), 1);
+                    await assertAccessible(page, '/running');
+                });
     });
 });

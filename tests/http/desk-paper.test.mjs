@@ -89,12 +89,12 @@ test('the dry run says a verdict for each row and stores nothing', async () => {
     const page = await desk.check(GOOD, 'box <7>');
     assert.equal(page.status, 200);
     assert.deepEqual(verdicts(page.text), [
-        [2, 'Sok Dara', 'good'],
-        [3, '=1+1', 'good; without a contact'],
-        [4, '<b>, "x"', 'good; the same contact as in a row before: counts once'],
+        [2, 'Sok Dara', 'correct'],
+        [3, '=1+1', 'correct – without an e-mail address or phone number'],
+        [4, '<b>, "x"', 'correct – the same e-mail address or phone number as in a row before: counts once'],
     ]);
-    assert.match(page.text, /Good rows: 3, all of them\. Nothing is stored yet/);
-    assert.match(page.text, /Repeats in these rows: 1;.*Rows without a contact: 1;/);
+    assert.match(page.text, /Rows: 3\. All of them are correct\. Nothing is stored yet/);
+    assert.match(page.text, /Repeats of .* in these rows: 1;.*Rows without an e-mail address or phone number: 1;/);
     assert.deepEqual(commitForm(page.text), { csv: GOOD, after: '0', label: 'box <7>' });
     assert.doesNotMatch(page.text, /<script|onclick/);
     assert.deepEqual(await figures(), before_);
@@ -109,9 +109,9 @@ test('wrong rows and wrong files are explained, and cannot be brought in', async
         assert.match(answer.text, /Wrong rows: 3 of 6\. Nothing was stored/);
         assert.deepEqual(verdicts(answer.text).slice(3), [
             [5, '', 'name: is missing| contact: is neither an e-mail address nor a phone number| '
-                + 'country: is none of those that there are| visibility: is none of those that there are'],
+                + 'country: is not one of the possible values| visibility: is not one of the possible values'],
             [6, 'www.x.org', 'name: has a web address in it| contact: is not a complete e-mail address'],
-            [7, '', 'more or fewer cells than columns. A cell that holds a comma stands between quotation marks.'],
+            [7, '', 'more or fewer cells than columns. Put a cell that holds a comma between quotation marks.'],
         ]);
         assert.doesNotMatch(answer.text, /action="\/admin\/paper"/, 'there is no button to bring it in');
         assert.ok(unescape(answer.text).includes('www.x.org,a@,KH,'), 'the rows are there to be mended');
@@ -143,9 +143,9 @@ test('a batch comes in once, however often its form is sent, and is listed', asy
         batches: before_.batches + 1 });
     const list = (await desk.get('/admin/paper?said=paper_in')).text;
     assert.match(list, /The batch is in\./);
-    assert.match(list, /Batch 1: Battambang, box 7/);
-    assert.match(list, /On paper, in now: 3 rows\. Rows that came in without a contact: 1\./);
-    assert.match(list, /3 of 3 rows are in now; 1 came without a contact\.<br>Complete/);
+    assert.match(list, /Batch 1 – Battambang, box 7/);
+    assert.match(list, /Rows on paper, in now: 3\. Rows that came in without an e-mail address or phone number: 1\./);
+    assert.match(list, /Rows in now: 3 of 3\. Came in without an e-mail address or phone number: 1\.<br>Complete/);
     const audit = await query(service.dir, 'SELECT who, act, detail FROM audit WHERE act LIKE \'paper.%\'');
     assert.deepEqual(audit.map((row) => ({ ...row })), [{ who: 'anna', act: 'paper.import', detail: '1' }]);
 });
@@ -179,7 +179,7 @@ test('a batch is taken out whole, with a reason, and the rest stays', async () =
     assert.equal((await desk.post(`/admin/paper/${id}/remove`, { why: 'test' })).status, 409);
     assert.equal((await desk.post('/admin/paper/999/remove', { why: 'test' })).status, 404);
     assert.equal((await desk.get('/admin/paper/999/remove')).status, 404);
-    assert.match((await desk.get('/admin/paper')).text, /0 of 3 rows are in now.*Removed/s);
+    assert.match((await desk.get('/admin/paper')).text, /Rows in now: 0 of 3\..*Removed/s);
 });
 
 test('a batch that a crash cut off is shown as such, is taken out, and comes in again', async () => {
@@ -190,14 +190,14 @@ test('a batch that a crash cut off is shown as such, is taken out, and comes in 
     const running = service.cli(['import', file]);
     await until(async () => (await batches()).at(-1).live > 500, 'rows come in');
     const during = await desk.get('/admin/paper');
-    assert.match(during.text, /of 60,000 rows are in now;[^<]*<br>In work/);
+    assert.match(during.text, /of 60,000\.[^<]*<br>In progress/);
     await service.kill9();
     await running;
     await service.start();
     const { id, live } = (await batches()).at(-1);
     assert.ok(live > 500 && live < 60_000);
     const list = await desk.get('/admin/paper');
-    assert.match(list.text, /of 60,000 rows are in now;[^<]*<br>Interrupted: not all rows came in\. Remove the batch/);
+    assert.match(list.text, /of 60,000\.[^<]*<br>Interrupted: not all rows came in\. Remove the batch/);
     assert.equal((await desk.post(`/admin/paper/${id}/remove`, { why: 'test' })).headers.location, '/admin/paper?said=paper_out');
     const after_ = await figures();
     assert.deepEqual({ live: after_.live, signatures: after_.signatures },
@@ -232,22 +232,27 @@ test('a form without the session’s token is refused', async () => {
             assert.equal((await desk.post(target, { form, csv: GOOD, after: '1', why: 'test' })).status, 403);
 });
 
-test('large forms are for sessions: 413 without a cookie, four at once, at most 1 MiB', async () => {
+test('large forms are for live sessions, four at once, at most 1 MiB; anybody else is sent to the log-in', async () => {
     const desk = await Desk.enter();
     const csv = `name,country\n${'A,KH\n'.repeat(4000)}`;
     const page = await desk.check(csv);
     assert.equal(page.status, 200);
     assert.equal(verdicts(page.text).length, 4000);
-    assert.equal((await service.form('/admin/paper/check', { csv })).status, 413);
-    for (const cookie of ['__Host-petition=short', `__Host-petition=${'!'.repeat(43)}`])
-        assert.equal((await service.form('/admin/paper/check', { csv }, { cookie })).status, 413);
-    const stranger = { cookie: `__Host-petition=${randomBytes(32).toString('base64url')}` };
-    assert.equal((await service.form('/admin/paper/check', { csv }, stranger)).status, 403, 'room for it, but no form of a session');
+    const gone = await Desk.enter();
+    await gone.get('/admin/paper');
+    assert.equal((await gone.post('/admin/logout')).status, 303);
+    const random = `__Host-petition=${randomBytes(32).toString('base64url')}`;
+    for (const headers of [{}, ...['__Host-petition=', '__Host-petition=short', random, gone.cookie].map((cookie) => ({ cookie }))])
+        for (const target of ['/admin/paper/check', '/admin/paper']) {
+            const answer = await service.form(target, { form: desk.token, csv }, headers);
+            assert.equal(answer.status, 303, JSON.stringify(headers));
+            assert.equal(answer.headers.location, '/admin/login');
+        }
     assert.equal((await service.form('/admin/paper/check', `csv=${'x'.repeat(1024 * 1024 - 3)}`, { cookie: desk.cookie })).status,
         413, 'read away, for it is just above');
     assert.equal((await desk.post('/admin/logout', { more: 'x'.repeat(20_000) })).status, 413, 'no other form is large');
     // Four that are being sent take all places; small forms still get through.
-    const head = (length) => `POST /admin/paper/check HTTP/1.1\r\nHost: x\r\nCookie: ${desk.cookie}\r\n`
+    const head = (length, cookie = desk.cookie) => `POST /admin/paper/check HTTP/1.1\r\nHost: x\r\nCookie: ${cookie}\r\n`
         + `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${length}\r\n\r\ncsv=`;
     const slow = Array.from({ length: 4 }, () => service.raw(head(500_000), 1500));
     await new Promise((resolve) => setTimeout(resolve, 400));
@@ -256,6 +261,14 @@ test('large forms are for sessions: 413 without a cookie, four at once, at most 
     await Promise.all(slow);
     await new Promise((resolve) => setTimeout(resolve, 200));
     assert.equal((await desk.check(csv)).status, 200, 'their places are free again');
+    // Any number of strangers takes none.
+    const strangers = Array.from({ length: 12 }, (_, i) => service.raw(head(500_000, i % 2 ? random : gone.cookie), 1500));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal((await desk.check(csv)).status, 200, 'while they are sending');
+    await Promise.all(strangers);
+    // A page that was opened before a restart can be sent after it.
+    await service.restart();
+    assert.equal((await desk.check(csv)).status, 200);
 });
 
 test('every page is there in three languages, with every text', async () => {

@@ -57,9 +57,9 @@ export class Desk {
     }
 
     /** The answer to a log-in. */
-    async tryLogin(name, password, code = '') {
+    async tryLogin(name, password, code = '', headers = {}) {
         const form = formToken(await this.get('/admin/login'));
-        return this.send('/admin/login', { form, name, password, code });
+        return this.send('/admin/login', { form, name, password, code }, headers);
     }
 
     static async login(service, name = 'admin', password = PASSWORD, code = '') {
@@ -69,4 +69,15 @@ export class Desk {
         assert.equal(answer.headers.location, '/admin');
         return desk;
     }
+}
+
+/** Whether the service lets X-Forwarded-For say who the client is: after a wrong password only the client waits. */
+export async function believesForwarded(service) {
+    const name = `asked-${Math.random()}`;
+    const from = async (address) => (await new Desk(service).tryLogin(name, 'wrong wrong wrong', '', { 'x-forwarded-for': address })).status;
+    assert.equal(await from('192.0.2.1'), 422);
+    assert.equal(await from('192.0.2.1'), 429, 'the client itself waits');
+    const other = await from('192.0.2.2');
+    assert.ok([422, 429].includes(other), `${other}`);
+    return other === 422;
 }

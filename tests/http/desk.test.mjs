@@ -10,7 +10,7 @@ import { Service, parallel, query, run, signer, sleep, until, withdrawCode } fro
 let service;
 let owner;
 before(async () => {
-    service = await Service.create({ settings: { count_step: 1, publish_min: 1 } });
+    service = await Service.create({ settings: { count_step: 1, publish_min: 1, trusted_proxies: '127.0.0.1' } });
     await service.organiser('admin', PASSWORD);
     owner = await Desk.login(service);
     for (const role of ['reader', 'organiser']) {
@@ -96,7 +96,7 @@ test('more log-ins than the queue holds get 503, and later ones are let in', asy
         return { desk, form: formToken(await desk.get('/admin/login')) };
     });
     const answers = await parallel(24, 24, (i) => desks[i].desk.send('/admin/login',
-        { form: desks[i].form, name: `crowd-${i}`, password: 'wrong wrong wrong', code: '' }));
+        { form: desks[i].form, name: `crowd-${i}`, password: 'wrong wrong wrong', code: '' }, { 'x-forwarded-for': `192.0.2.${i}` }));
     const statuses = answers.map((answer) => answer.status);
     assert.ok(statuses.filter((status) => status === 503).length >= 8, statuses.join(' '));
     assert.ok(statuses.filter((status) => status === 422).length >= 8, statuses.join(' '));
@@ -204,6 +204,7 @@ const ROUTES = [
     ['POST', '/admin/deliveries/99/complete', 'organiser', 422],
     ['POST', '/admin/organisers', 'owner', 422],
     ['POST', '/admin/organisers/role', 'owner', 422],
+    ['POST', '/admin/organisers/remove', 'owner', 422],
     ['POST', '/admin/organisers/totp', 'owner', 422],
 ];
 
@@ -247,6 +248,55 @@ test('the last owner stays one, and a role holds for sessions and tokens from th
     assert.equal(await give('organiser', 'reader'), 303);
     assert.deepEqual(await rights(), [403, 403]);
     assert.equal(await give('organiser', 'organiser'), 303);
+});
+
+test('who is removed can do nothing any more, and stays in the journal; the last owner is not removed', async () => {
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        const first = await Desk.login(other);
+        const remove = async (name, password = PASSWORD, desk = first) => (await desk.post('/admin/organisers/remove', { name, password })).status;
+        const organisers = async () => (await query(other.dir, 'SELECT name FROM organiser ORDER BY name')).map(({ name }) => name);
+        assert.equal(await remove('admin'), 409, 'the last owner');
+        for (const [name, role] of [['gone', 'organiser'], ['second', 'owner']])
+            assert.equal((await first.post('/admin/organisers', { name, role, new: PASSWORD, password: PASSWORD })).status, 303);
+        const token = { authorization: `Bearer ${await other.token('gone')}` };
+        const desk = await Desk.login(other, 'gone');
+        const secret = /name="secret" value="([A-Z2-7]{32})"/.exec((await desk.post('/admin/account/totp', { password: PASSWORD })).text)[1];
+        await desk.post('/admin/account/totp/confirm', { secret, code: totp(secret) });
+        assert.equal((await other.get('/api/v1/export/counts.csv', token)).status, 200);
+        const started = await desk.post('/admin/deliveries');
+        assert.equal(started.status, 303);
+
+        assert.equal(await remove('gone', PASSWORD, desk), 403, 'by owners only');
+        assert.equal(await remove('nobody'), 404);
+        assert.equal(await remove(''), 422);
+        assert.equal(await remove('gone', ''), 422);
+        await sleep(1100);
+        assert.deepEqual(await organisers(), ['admin', 'gone', 'second']);
+        assert.equal(await remove('gone'), 303);
+        assert.deepEqual(await organisers(), ['admin', 'second']);
+        assert.equal((await desk.get('/admin')).headers.location, '/admin/login');
+        assert.equal((await other.get('/api/v1/export/counts.csv', token)).status, 401);
+        assert.equal((await new Desk(other).tryLogin('gone', PASSWORD)).status, 422);
+        for (const table of ['session', 'token', 'recovery'])
+            assert.deepEqual(await query(other.dir, `SELECT 1 FROM ${table} WHERE organiser = 'gone'`), [], table);
+        const journal = (await first.get('/admin/audit')).text;
+        assert.match(journal, /Removed an organiser<\/strong> – gone/);
+        assert.match(journal, /· gone<\/span>/, 'what they did');
+        assert.match(journal, /sound up to act \d+: nothing/);
+        assert.equal((await first.get(started.headers.location)).status, 200, 'what they did is still shown');
+
+        assert.equal(await remove('admin'), 303, 'an owner may go, too, if another one stays');
+        assert.equal((await first.get('/admin')).status, 303);
+        const second = await Desk.login(other, 'second');
+        assert.equal(await remove('second', PASSWORD, second), 409);
+        assert.deepEqual(await organisers(), ['second']);
+        for (const [lang, words] of [['en', 'Remove second for good'], ['fr', 'Supprimer second définitivement'], ['km', 'លុប second ចេញជាស្ថាពរ']])
+            assert.ok((await second.get(`/admin/organisers?lang=${lang}`)).text.includes(`>${words}</button>`), lang);
+    } finally {
+        await other.close();
+    }
 });
 
 // ---- one-time codes
@@ -329,8 +379,8 @@ test('a removal shows the count first, then lowers it, in the log, the figures a
     const [row] = await query(service.dir,
         "SELECT CAST(body AS TEXT) AS body FROM log_entry ORDER BY idx DESC LIMIT 1");
     assert.equal(row.body, `{"v":1,"t":"void","i":${one.index},"why":"fraud"}`);
-    assert.match((await desk.post('/admin/find', { code: String(one.index) })).text, /Removed: it is not genuine/);
-    assert.match((await desk.get('/admin/audit')).text, new RegExp(`Removed a signature</strong>: ${one.index} fraud`));
+    assert.match((await desk.post('/admin/find', { code: String(one.index) })).text, /Removed – it is not genuine/);
+    assert.match((await desk.get('/admin/audit')).text, new RegExp(`Removed a signature</strong> – ${one.index} fraud`));
 });
 
 test('petition void removes by the same rules, and says what is wrong', async () => {
@@ -385,14 +435,14 @@ test('an export needs the password once more', async () => {
 test('a delivery goes from preview to completion; then the files with names are gone', async () => {
     const desk = await Desk.login(service, 'organiser');
     const preview = await desk.get('/admin/deliveries');
-    assert.equal([...preview.text.matchAll(/list with the names/g)].length, 18);
-    assert.equal([...preview.text.matchAll(/list without any name/g)].length, 1);
+    assert.equal([...preview.text.matchAll(/List with the names/g)].length, 18);
+    assert.equal([...preview.text.matchAll(/List without any name/g)].length, 1);
     const started = await desk.post('/admin/deliveries');
     const path = started.headers.location.split('?')[0];
     await until(async () => /ready<\/strong>/.test((await desk.get(path)).text), 'the delivery is done');
     const zip = await desk.get(`${path}/bundles/1.zip`);
     assert.equal(zip.status, 200);
-    assert.equal([...(await desk.get(path)).text.matchAll(/\d letters, list with/g)].length, 19);
+    assert.equal([...(await desk.get(path)).text.matchAll(/Letters: \d\. List with/g)].length, 19);
     assert.equal(zip.body.subarray(0, 2).toString(), 'PK');
     const reader = await Desk.login(service, 'reader');
     assert.ok(!(await reader.get(path)).text.includes('.zip'));
@@ -401,7 +451,7 @@ test('a delivery goes from preview to completion; then the files with names are 
     assert.equal((await desk.post(`${path}/handover/3`, { day: 'soon', note: 'x' })).status, 422);
     assert.equal((await desk.post(`${path}/handover/20`, { day: '2017-10-23', note: 'x' })).status, 404);
     assert.equal((await desk.post(`${path}/handover/3`, { day: '2017-10-23', note: 'by <hand>' })).status, 303);
-    assert.match((await desk.get(path)).text, /Handed over on 23 October 2017, noted by organiser: by &lt;hand&gt;/);
+    assert.match((await desk.get(path)).text, /Handed over on 23 October 2017, noted by organiser – by &lt;hand&gt;/);
 
     assert.equal((await desk.post(`${path}/complete`)).status, 422, 'it asks for a yes');
     assert.equal((await desk.post(`${path}/complete`, { sure: 'yes' })).status, 303);

@@ -11,6 +11,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
+import { Desk, PASSWORD, believesForwarded } from './desk.mjs';
 import { CLIENT, HOST, Proxy, replaced } from './proxies.mjs';
 import { Service, freePort, run, scratch, signer, succeed, until } from './harness.mjs';
 
@@ -182,6 +183,29 @@ for (const kind of ['nginx', 'caddy']) {
                 }
             });
 
+            test('a paper sheet of 500 kB passes, of 1.5 MiB does not, and other forms stay small', async () => {
+                await service.succeed(['organiser', 'add', 'sheets'], { stdin: `${PASSWORD}\n` });
+                const desk = await Desk.login(proxy, 'sheets');
+                const sheet = (rows) => `name,contact,country\n${`${'A'.repeat(104)},,KH\n`.repeat(rows)}`;
+                const page = await desk.post('/admin/paper/check', { csv: sheet(4500) });
+                assert.equal(page.status, 200, page.text.slice(0, 300));
+                assert.equal(page.text.split('<tr><th scope="row">').length - 1, 4500, 'a verdict for each row');
+                for (const target of ['/admin/paper/check', '/admin/paper'])
+                    for (const bytes of [1.5 * 1024 * 1024, 1_100_000, 1024 * 1024 + 1]) {
+                        const refused = await desk.send(target, `csv=${'x'.repeat(bytes - 4)}`);
+                        assert.equal(refused.status, 413, `${target} ${bytes}`);
+                        assertSecurityHeaders(refused, `${kind} ${target}`);
+                    }
+                for (const target of ['/en/sign', '/admin/logout', '/admin/find', '/admin/paper/1/remove'])
+                    for (const bytes of [20_000, 500_000]) {
+                        const refused = await desk.send(target, `name=${'x'.repeat(bytes)}`);
+                        assert.equal(refused.status, 413, `${target} ${bytes}`);
+                        assertSecurityHeaders(refused, `${kind} ${target}`);
+                    }
+                assert.equal((await desk.get('/admin/paper')).status, 200, 'nobody was logged out');
+                assert.ok(!proxy.logs().includes('AAAA'));
+            });
+
             test('while the server is down the answer is a 502 with the headers, and then all is well', async () => {
                 await service.stop();
                 for (const answer of [await proxy.get('/en'), await proxy.form('/en/sign', signer('down', { visibility: 'private' }))]) {
@@ -311,6 +335,20 @@ describe('nginx', () => {
         }
     });
 
+    test('of one address it takes two paper sheets at a time, and any number of other requests', async () => {
+        const head = (method, target, length) => `${method} ${target} HTTP/1.1\r\nHost: ${HOST}\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`;
+        const two = ['/admin/paper', '/admin/paper/check'].map((target) => proxy.raw(`${head('POST', target, 500_000)}csv=`, 1500));
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        const third = await proxy.raw(`${head('POST', '/admin/paper', 4)}csv=`);
+        assert.equal(third.status, 503, third.text);
+        assert.match(third.text, /Content-Security-Policy: default-src 'none'/);
+        for (const other of [head('GET', '/admin/paper', 0), `${head('POST', '/en/sign', 3)}a=b`])
+            assert.equal((await proxy.raw(other)).status, 200);
+        assert.equal((await proxy.form('/admin/paper', 'csv=')).status, 200, 'from another address');
+        await Promise.all(two);
+        await until(async () => (await proxy.raw(`${head('POST', '/admin/paper', 4)}csv=`)).status === 200, 'their places are free again');
+    });
+
     test('its lines for TLS are right: https with HSTS, and http leads to it', async () => {
         const dir = scratch();
         const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
@@ -359,6 +397,16 @@ test('a trusted_proxies that is no list of addresses is refused, exit 2, in one 
         assert.equal(result.status, 2, `${value}: ${result.stderr}`);
         assert.match(result.stderr, /trusted_proxies/);
         assert.equal(result.stderr.trim().split('\n').length, 1);
+    }
+});
+
+test('X-Forwarded-For is believed over a Unix socket, and over TCP from trusted proxies only', async () => {
+    for (const [socket, settings, believed] of [[path.join(scratch(), 'http.sock'), {}, true], [undefined, {}, false],
+        [undefined, { trusted_proxies: '10.0.0.0/8' }, false], [undefined, { trusted_proxies: '10.0.0.0/8, 127.0.0.1' }, true]]) {
+        const service = await initialised(settings, socket);
+        await service.start();
+        assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
+        await service.close();
     }
 });
 

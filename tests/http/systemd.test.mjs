@@ -7,6 +7,7 @@ import http from 'node:http';
 import path from 'node:path';
 import { before, test } from 'node:test';
 
+import { believesForwarded } from './desk.mjs';
 import { Service, bin, exported, freePort, petition, root, run, scratch, signer, sleep, succeed,
     until } from './harness.mjs';
 
@@ -52,6 +53,15 @@ test('an inherited socket is served, over TCP and unix, and listen is ignored wi
         assert.equal(service.said('listening on'), 1, service.stderr);
         if (socket)
             assert.ok(existsSync(socket), 'a socket that is not ours is not removed');
+    }
+});
+
+test('X-Forwarded-For is believed over an inherited Unix socket, and over an inherited TCP one from trusted proxies', async () => {
+    for (const [socket, settings, believed] of [[path.join(scratch(), 'handed.sock'), {}, true], [undefined, {}, false],
+        [undefined, { trusted_proxies: '127.0.0.1' }, true]]) {
+        const service = await supervised({ socket, settings });
+        assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
+        await service.close();
     }
 });
 

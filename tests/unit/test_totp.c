@@ -1,6 +1,5 @@
 /*
- * test_totp: one-time codes are those of the published vectors; sessions end in time; wrong tries
- * make a name wait, and nobody else.
+ * test_totp: one-time codes are those of the published vectors; sessions end in time.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +7,6 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
-#include "delays.h"
 #include "session.h"
 #include "totp.h"
 
@@ -124,45 +122,6 @@ static void a_form_token_belongs_to_one_cookie(void **state)
     assert_false(session_is_form_token("", one));
 }
 
-static void a_name_waits_longer_with_each_failure_up_to_15_minutes(void **state)
-{
-    static struct delays d;
-    int64_t now_s = 6000;
-
-    (void)state;
-    delays_init(&d);
-    assert_int_equal(delays_wait(&d, "sophal", now_s), 0);
-    for (int n = 1; n <= 14; n++) {
-        int expected = n > 10 ? 900 : 1 << (n - 1);
-
-        delays_fail(&d, "sophal", now_s);
-        assert_int_equal(delays_wait(&d, "sophal", now_s), expected);
-        assert_int_equal(delays_wait(&d, "dara", now_s), 0);
-        now_s += expected;
-        assert_int_equal(delays_wait(&d, "sophal", now_s), 0);
-    }
-    delays_fail(&d, "sophal", now_s);
-    delays_forget(&d, "sophal");
-    assert_int_equal(delays_wait(&d, "sophal", now_s), 0);
-}
-
-static void a_flood_of_failures_never_locks_out_a_name_without_one(void **state)
-{
-    static struct delays d;
-    char name[20];
-
-    (void)state;
-    delays_init(&d);
-    delays_fail(&d, "once", 6000);
-    for (int i = 0; i < 2 * DELAYS_NAMES; i++) {
-        snprintf(name, sizeof name, "flood-%d", i);
-        delays_fail(&d, name, 6001);
-    }
-    assert_int_equal(delays_wait(&d, "sophal", 6001), 0);
-    assert_int_equal(delays_wait(&d, name, 6003), 57);
-    assert_int_equal(delays_wait(&d, name, 6060), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,8 +132,6 @@ int main(void)
         cmocka_unit_test(a_recovery_code_may_be_typed_in_any_way),
         cmocka_unit_test(a_session_lasts_15_idle_minutes_and_8_hours),
         cmocka_unit_test(a_form_token_belongs_to_one_cookie),
-        cmocka_unit_test(a_name_waits_longer_with_each_failure_up_to_15_minutes),
-        cmocka_unit_test(a_flood_of_failures_never_locks_out_a_name_without_one),
     };
 
     if (sodium_init() < 0)

@@ -240,7 +240,7 @@ static void thanks_show_the_codes_and_lead_nowhere_else(void **state)
     view_thanks(&page, &view, LANG_KM, &codes);
     assert_has("<code>" SHORT_CODE "</code>");
     assert_has("<code>" WITHDRAW_CODE "</code>");
-    assert_says(LANG_KM, "thanks.only_way");
+    assert_says(LANG_KM, "thanks.keep");
     assert_says(LANG_KM, "thanks.device.text");
     assert_has("<code>/km</code>");
     assert_lacks("hreflang");
