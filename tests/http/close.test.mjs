@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, cpSync, existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
 import { Desk } from './desk.mjs';
-import { Service, bin, environment, load, parallel, petition, query, root, run, scratch, signer, sleep, succeed, until } from './harness.mjs';
+import { Service, bin, environment, load, parallel, petition, query, root, run, scratch, signer, sleep, succeed, until, withService } from './harness.mjs';
 
 const ORIGIN = 'petition.invalid/log';
 const PASSWORD = 'a long enough password';
@@ -18,15 +18,6 @@ const titles = {
     fr: 'La pétition est close',
     km: 'ញត្តិនេះបានបិទហើយ',
 };
-
-async function withService(options, work) {
-    const service = await Service.create(options);
-    try {
-        await work(service);
-    } finally {
-        await service.close();
-    }
-}
 
 const close = (service) => service.succeed(['close', '--yes']);
 const closeEntry = async (folder) =>

@@ -4,24 +4,15 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
 import { fetchBundles, finished, order, sha256, sums, tree, unpack } from './bundles.mjs';
 import { Desk } from './desk.mjs';
-import { Service, load, petition, query, root, run, scratch, signer, sleep, until } from './harness.mjs';
+import { Service, load, petition, query, root, scratch, signer, sleep, until, withService } from './harness.mjs';
 
 const PASSWORD = 'a long enough password';
-
-async function withService(options, work) {
-    const service = await Service.create(options);
-    try {
-        await work(service);
-    } finally {
-        await service.close();
-    }
-}
 
 // ---- RFC 6962
 

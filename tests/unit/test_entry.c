@@ -506,9 +506,72 @@ static void any_swap_of_neighbours_but_0_and_z_is_refused(void **state)
     }
 }
 
+static void dlv_and_close_have_their_exact_bytes(void **state)
+{
+    const struct closing_figures figures = {.sign = 5, .withdrawn = 1, .removed = 2, .repeats = 3};
+    struct dlv_entry d = {.n = 12, .size = 345};
+    struct buf entry, expected;
+
+    (void)state;
+    buf_init(&entry, BUF_UNLIMITED);
+    buf_init(&expected, BUF_UNLIMITED);
+    buf_adds(&expected, "{\"v\":1,\"t\":\"dlv\",\"n\":12,\"size\":345,\"manifests\":[");
+    for (int i = 0; i < ENTRY_MANIFESTS; i++) {
+        memset(d.manifests[i], i + 0xa0, HASH_LEN);
+        buf_adds(&expected, i > 0 ? ",\"" : "\"");
+        for (int at = 0; at < HASH_LEN; at++)
+            buf_printf(&expected, "%02x", i + 0xa0);
+        buf_addc(&expected, '"');
+    }
+    buf_adds(&expected, "]}");
+    entry_dlv(&entry, &d);
+    assert_string_equal(entry.data, expected.data);
+    buf_clear(&entry);
+    entry_close(&entry, &figures);
+    assert_string_equal(entry.data,
+                        "{\"v\":1,\"t\":\"close\",\"sign\":5,\"wd\":1,\"void\":2,\"repeats\":3}");
+    buf_release(&entry);
+    buf_release(&expected);
+}
+
+static void what_ended_a_submission_can_be_read_back(void **state)
+{
+    static const uint8_t secret[HASH_LEN] = {1, 2, 3};
+    static const char *const others[] = {"",
+                                         "{}",
+                                         "{\"v\":1,\"t\":\"void\",\"i\":7,\"why\":\"boredom\"}",
+                                         "{\"v\":1,\"t\":\"void\",\"i\":07,\"why\":\"test\"}",
+                                         "{\"v\":1,\"t\":\"void\",\"i\":7,\"why\":\"test\"} ",
+                                         "{\"v\":1,\"t\":\"void\",\"i\":,\"why\":\"test\"}",
+                                         "{\"v\":1,\"t\":\"wd\",\"i\":7}"};
+    enum void_why why;
+    struct buf entry;
+    int64_t index;
+
+    (void)state;
+    buf_init(&entry, BUF_UNLIMITED);
+    entry_wd(&entry, 4711, secret);
+    assert_int_equal(entry_parse_removal(&index, &why, entry.data, entry.len), 0);
+    assert_int_equal(index, 4711);
+    assert_int_equal(why, VOID__MAX);
+    assert_int_equal(entry_parse_removal(&index, &why, entry.data, entry.len - 1), -1);
+    for (int w = 0; w < VOID__MAX; w++) {
+        buf_clear(&entry);
+        entry_void(&entry, 1 + w, (enum void_why)w);
+        assert_int_equal(entry_parse_removal(&index, &why, entry.data, entry.len), 0);
+        assert_int_equal(index, 1 + w);
+        assert_int_equal(why, w);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_int_equal(entry_parse_removal(&index, &why, others[i], strlen(others[i])), -1);
+    buf_release(&entry);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dlv_and_close_have_their_exact_bytes),
+        cmocka_unit_test(what_ended_a_submission_can_be_read_back),
         cmocka_unit_test(the_published_example_gives_its_published_hashes),
         cmocka_unit_test(a_time_belongs_to_the_utc_day_of_the_calendar),
         cmocka_unit_test(every_day_from_1600_to_2400_is_written_as_the_c_library_does),
