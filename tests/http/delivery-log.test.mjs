@@ -10,7 +10,7 @@ import { test } from 'node:test';
 
 import { fetchBundles, finished, order, sha256, sums, tree, unpack } from './bundles.mjs';
 import { Desk } from './desk.mjs';
-import { Service, load, petition, query, root, scratch, signer, sleep, until, withService } from './harness.mjs';
+import { Service, load, query, root, scratch, signer, sleep, until, withService } from './harness.mjs';
 
 const PASSWORD = 'a long enough password';
 
