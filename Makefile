@@ -6,15 +6,16 @@
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
-          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content \
+          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
+          pepper petition_text content \
           listener probe http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
-          annex letter archive bundle delivery \
+          annex letter archive removed mirror bundle bundle_figures delivery delivery_files deliveries \
           archive_read fetch log_source log_check bundle_check things verify \
           health monitor lookup thanks receipt sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
-          setup secret_line service control backup_make restore check commands serve main
+          setup service control backup_make closing restore check commands serve terminal main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
          brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256 \

@@ -48,10 +48,10 @@ _petition() {
         esac
     done
 
-    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [open]=--key [restore]=--key [verify]='--vkey --minisign --save')
+    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [close]=--yes [open]=--key [restore]=--key [verify]='--vkey --minisign --save')
     case $command:$arguments:$cur in
     *:*:-*) _petition_words "--data --config --public --help --version ${options[${command:-none}]-}" ;;
-    :*) _petition_words 'init serve organiser token deliver export open withdraw void import backup restore check verify healthcheck version help' ;;
+    :*) _petition_words 'init serve organiser token deliver export open withdraw void import close backup restore check verify healthcheck version help' ;;
     organiser:0:*) _petition_words 'add passwd' ;;
     export:0:* | open:0:* | backup:0:* | restore:0:* | verify:*) _filedir ;;
     import:0:*) _filedir csv ;;

@@ -34,6 +34,7 @@ struct chunk {
     size_t order[CHUNK_ROWS]; /* of their entries */
     size_t count, without_contact;
     bool last;
+    bool closed; /* the petition was, before its rows could go in */
 };
 
 /* The start of an import or of a removal. */
@@ -94,10 +95,14 @@ static struct paper_sheet *open_sheet(const struct batches *b, const struct batc
 void batch_check(const struct batches *b, const struct batch_file *file,
                  struct batch_result *result)
 {
-    struct paper_sheet *sheet = open_sheet(b, file);
+    struct paper_sheet *sheet;
     struct paper_row row;
 
-    *result = (struct batch_result){.outcome = BATCH_DONE};
+    *result = (struct batch_result){.outcome = BATCH_CLOSED};
+    if (submitter_closed(b->config.submitter))
+        return;
+    sheet = open_sheet(b, file);
+    result->outcome = BATCH_DONE;
     paper_row_init(&row);
     while (paper_next(sheet, &row))
         if (file->row)
@@ -134,7 +139,9 @@ static int apply_opening(struct job *job, struct db *db)
     int result = is_next(db, j->file->after, &next);
 
     j->result->outcome = next ? BATCH_DONE : BATCH_STALE;
-    if (result != DB_OK || !next)
+    if (db_close_index(db) > 0)
+        j->result->outcome = BATCH_CLOSED;
+    if (result != DB_OK || j->result->outcome != BATCH_DONE)
         return result;
     batch_row_init(&row);
     row.day = day_of(time(NULL));
@@ -156,6 +163,9 @@ static int apply_chunk(struct job *job, struct db *db)
 
     for (size_t i = 0; i < c->count && result == DB_OK; i++)
         result = submission_apply(c->batches->config.submitter, &c->rows[c->order[i]].draft, db);
+    c->closed = result == DB_NO_ROW;
+    if (c->closed)
+        return DB_OK;
     if (result == DB_OK && c->without_contact > 0)
         result = db_batch_add_contactless(db, c->batch, (int64_t)c->without_contact);
     if (result == DB_OK && c->last)
@@ -196,7 +206,8 @@ static bool import_rows(struct batches *b, const struct batch_file *file,
         paper_row_init(&c->rows[i]);
     while (go_on && result->stored < rows && !atomic_load(&b->stopping)) {
         fill_chunk(c, sheet, rows - result->stored);
-        go_on = c->count > 0 && writer_run(b->config.writer, &c->job) == JOB_COMMITTED;
+        go_on =
+            c->count > 0 && writer_run(b->config.writer, &c->job) == JOB_COMMITTED && !c->closed;
         result->stored += go_on ? c->count : 0;
         if (go_on && file->progress)
             file->progress(file->ctx, result->stored);

@@ -39,6 +39,7 @@ enum batch_outcome {
     BATCH_WRONG_ROWS,  /* nothing was stored */
     BATCH_STALE,       /* there is a newer batch than file->after: nothing was stored */
     BATCH_BUSY,        /* another one runs: nothing was stored */
+    BATCH_CLOSED,      /* the petition is closed: nothing was stored */
     BATCH_UNKNOWN,     /* removal: there is no such batch */
     BATCH_GONE,        /* removal: it was removed before */
     BATCH_FAILED,      /* the database failed before anything was stored, or removed */
@@ -70,7 +71,8 @@ struct batch_result {
     size_t stored; /* rows; of a removal: removed */
 };
 
-/* A verdict on each row; stores nothing. The outcome is DONE, FAULT or WRONG_ROWS. */
+/* A verdict on each row; stores nothing. The outcome is DONE, FAULT, WRONG_ROWS or
+ * CLOSED. */
 void batch_check(const struct batches *b, const struct batch_file *file,
                  struct batch_result *result);
 /* Checks, and if all is well stores the batch. */

@@ -13,10 +13,12 @@
 
 #include "annex.h"
 #include "archive.h"
+#include "checkpoint.h"
 #include "compress_raw.h"
 #include "files.h"
 #include "json.h"
 #include "letter.h"
+#include "removed.h"
 #include "sha256.h"
 
 #include <errno.h>
@@ -34,7 +36,7 @@
 #define SPOOL_LIST_MAX    (16 * 1024 * 1024)
 #define SMALL_FILE_MAX    (4 * 1024 * 1024)
 #define PROGRESS_ROWS     5000
-#define OTHER_FILES       6 /* README, two summaries, manifest, sums, signature */
+#define OTHER_FILES       7 /* README, two summaries, checkpoint, manifest, sums, signature */
 #define HEX_MAX           (2 * HASH_LEN + 1)
 #define FILE_NAME_MAX     48
 #define READ_CHUNK_BYTES  65536
@@ -147,63 +149,19 @@ int bundle_has_space(const struct bundle_context *b, struct buf *why)
     return need_space(b, need, why);
 }
 
-/* ---- figures ---- */
-
-static void add_table(struct buf *out, const char *name, const char *key, const struct table *t)
-{
-    buf_printf(out, ",\"by_%s\":[", name);
-    for (size_t i = 0; i < t->count; i++) {
-        buf_printf(out, "%s{\"%s\":", i > 0 ? "," : "", key);
-        buf_json(out, t->cells[i].key);
-        buf_printf(out, ",\"n\":%" PRIu64 "}", t->cells[i].n);
-    }
-    buf_addc(out, ']');
-}
-
-static void add_removed(struct buf *out, const uint64_t removed[VOID__MAX])
-{
-    buf_adds(out, ",\"removed\":{");
-    for (int why = 0; why < VOID__MAX; why++)
-        buf_printf(out, "%s\"%s\":%" PRIu64, why > 0 ? "," : "", void_why_names[why], removed[why]);
-    buf_addc(out, '}');
-}
-
-int bundle_figures(struct buf *out, const struct delivery_row *d, struct db *snapshot,
-                   const struct publication *tables)
-{
-    struct table countries = {0};
-    struct totals t;
-    char date[11];
-    int result = -1;
-
-    if (db_totals(snapshot, &t) != DB_OK ||
-        db_table(snapshot, DB_BY_COUNTRY, INT32_MAX, &countries) != DB_OK)
-        goto out;
-    day_text(date, day_of(d->frozen_s));
-    buf_printf(out, "{\"delivery\":%" PRId64 ",\"date\":\"%s\",\"log_size\":%" PRId64, d->id, date,
-               d->size);
-    buf_printf(out, ",\"signatures\":%" PRIu64 ",\"confirmed\":%" PRIu64 ",\"countries\":%zu",
-               t.signatures, t.confirmed, countries.count);
-    buf_printf(out, ",\"submissions\":%" PRIu64 ",\"repeats\":%" PRIu64 ",\"withdrawn\":%" PRIu64,
-               t.live, t.live - t.signatures, t.withdrawn);
-    add_removed(out, t.removed);
-    add_table(out, "tier", "tier", &tables->by_tier);
-    add_table(out, "country", "country", &tables->by_country);
-    add_table(out, "day", "day", &tables->by_day);
-    buf_adds(out, "}\n");
-    result = buf_ok(out) ? 0 : -1;
-out:
-    free(countries.cells);
-    return result;
-}
-
 /* ---- the spool ---- */
+
+static void add_member_text(struct buf *out, const char *name, const char *text)
+{
+    buf_printf(out, ",\n\"%s\":", name);
+    buf_json(out, text);
+}
 
 /* One variant while it is written. */
 struct spooling {
     const struct bundle_context *b;
     struct annex *annex;
-    struct annex_part *parts;
+    struct annex_part *parts; /* and one for the list of what was removed */
     size_t done;
     int64_t next_report; /* in rows */
     double from;         /* the step's progress when this variant began */
@@ -259,30 +217,41 @@ static void list_parts(struct buf *list, const struct spooling *s, enum variant 
     buf_adds(list, "]");
 }
 
-static int spool_variant(const struct bundle_context *b, struct db *snapshot, enum variant v,
-                         struct buf *list, struct buf *why)
+/* What both variants are made of. */
+struct spool_source {
+    const struct bundle_context *b;
+    struct db *snapshot;
+    struct removed removed;
+};
+
+static int spool_variant(struct spool_source *source, enum variant v, struct buf *list,
+                         struct buf *why)
 {
+    const struct bundle_context *b = source->b;
+    const struct removed *removed = &source->removed;
     struct spooling s = {.b = b, .from = (double)v / VARIANT__COUNT, .next_report = PROGRESS_ROWS};
     int64_t part_rows = b->part_rows > 0 ? b->part_rows : ANNEX_PART_ROWS;
     struct archive *zip;
     char name[ANNEX_NAME_MAX];
     int result;
 
-    s.annex = annex_new(snapshot, v == VARIANT_NAMES, part_rows, why);
+    s.annex = annex_new(source->snapshot, v == VARIANT_NAMES, part_rows, why);
     if (!s.annex)
         return -1;
-    s.parts = xcalloc(annex_parts(s.annex), sizeof *s.parts);
+    s.parts = xcalloc(annex_parts(s.annex) + 1, sizeof *s.parts);
     s.stream = (struct archive_stream){begin_part, read_part, end_part, &s, NULL};
     zip = archive_new(b->dir, variants[v].file, b->delivery->frozen_s);
     for (size_t i = 0; i < annex_parts(s.annex); i++) {
         annex_part_name(name, i);
         archive_add_stream(zip, name, &s.stream);
     }
+    archive_add(zip, REMOVED_NAME, &removed->text);
     result = archive_finish(zip, NULL, why);
     if (result == 0 && s.done != annex_parts(s.annex)) {
         buf_printf(why, "%s: a part was not written to its end", variants[v].file);
         result = -1;
     }
+    s.parts[s.done++] = removed->part;
     list_parts(list, &s, v);
     annex_free(s.annex);
     free(s.parts);
@@ -292,16 +261,22 @@ static int spool_variant(const struct bundle_context *b, struct db *snapshot, en
 int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
 {
     char *path = files_join(b->dir, SPOOL_LIST);
+    struct spool_source source = {.b = b, .snapshot = snapshot};
     struct buf list;
     int result;
 
     bundle_clean(b, true);
     result = has_space_for_spool(b, snapshot, why);
+    if (removed_list(&source.removed, snapshot, b->delivery) != DB_OK && result == 0) {
+        buf_adds(why, "the list of what was removed cannot be read from the database");
+        result = -1;
+    }
     buf_init(&list, SPOOL_LIST_MAX);
     buf_printf(&list, "{\"delivery\":%" PRId64 ",\"frozen_s\":%" PRId64, b->delivery->id,
                b->delivery->frozen_s);
+    add_member_text(&list, "checkpoint", b->checkpoint);
     for (int v = 0; result == 0 && v < VARIANT__COUNT; v++)
-        result = spool_variant(b, snapshot, (enum variant)v, &list, why);
+        result = spool_variant(&source, (enum variant)v, &list, why);
     buf_adds(&list, "\n}\n");
     if (result == 0 && files_replace(path, list.data, list.len) != 0) {
         archive_explain(why, SPOOL_LIST, errno);
@@ -311,6 +286,7 @@ int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf
         bundle_clean(b, true);
     else
         (void)b->progress(b->progress_ctx, 1);
+    removed_release(&source.removed);
     buf_release(&list);
     free(path);
     return result;
@@ -329,7 +305,8 @@ static cJSON *open_list(const struct bundle_context *b, struct buf *why)
     else
         list = cJSON_ParseWithLength(text.data, text.len);
     if (list && (json_number(list, "delivery") != b->delivery->id ||
-                 json_number(list, "frozen_s") != b->delivery->frozen_s)) {
+                 json_number(list, "frozen_s") != b->delivery->frozen_s ||
+                 !*json_text(list, "checkpoint"))) {
         cJSON_Delete(list);
         list = NULL;
     }
@@ -356,8 +333,9 @@ struct making {
     enum variant variant;
     struct small_file *files;
     size_t count, before;
-    struct buf entries; /* the files so far, for the manifest */
-    struct buf sums;    /* and for SHA256SUMS */
+    struct buf entries;         /* the files so far, for the manifest */
+    struct buf sums;            /* and for SHA256SUMS */
+    uint8_t manifest[HASH_LEN]; /* its hash */
 };
 
 static void sum_file(struct making *m, const char *name, const char *sha256, int64_t bytes)
@@ -406,6 +384,7 @@ static void make_words(struct making *m, const struct letter_source *s)
     letter_summary(&new_file(m, "summary.html")->data, s);
     buf_add(&new_file(m, "summary.json")->data, m->b->delivery->figures.data,
             m->b->delivery->figures.len);
+    buf_adds(&new_file(m, "checkpoint")->data, json_text(m->list, "checkpoint"));
     for (size_t i = 0; i < m->count; i++)
         sum_small_file(m, &m->files[i]);
     m->before = m->count;
@@ -419,10 +398,18 @@ static void sum_annexes(struct making *m)
         sum_file(m, json_text(part, "name"), json_text(part, "sha256"), json_number(part, "bytes"));
 }
 
-static void add_member_text(struct buf *out, const char *name, const char *text)
+/* The third line of the checkpoint. */
+static void add_root(const struct making *m, struct buf *out)
 {
-    buf_printf(out, ",\n\"%s\":", name);
-    buf_json(out, text);
+    struct checkpoint c;
+    const char *note = json_text(m->list, "checkpoint");
+    const char *end = strstr(note, "\n\n");
+
+    if (!end || checkpoint_parse(&c, note, (size_t)(end + 1 - note)) != 0)
+        return;
+    buf_adds(out, ",\n\"root\":\"");
+    buf_base64(out, c.tree.root, HASH_LEN);
+    buf_addc(out, '"');
 }
 
 static void make_manifest(struct making *m)
@@ -446,9 +433,11 @@ static void make_manifest(struct making *m)
         buf_printf(out, "%s\"%s\":%" PRId64, reason == removed->child ? "" : ",", reason->string,
                    (int64_t)reason->valuedouble);
     buf_addc(out, '}');
+    add_root(m, out);
     add_member_text(out, "names", variants[m->variant].addressee);
     add_member_text(out, "zlib", compress_raw_version());
     buf_printf(out, ",\n\"files\":[%s\n]}\n", m->entries.data);
+    sha256_of(m->manifest, out->data, out->len);
     sum_small_file(m, file);
 }
 
@@ -565,6 +554,7 @@ int bundle_build(const struct bundle_context *b, int position, struct bundle_row
     make_files(&m, position);
     bundle_file_name(&name, b->content, position);
     row->addressee = (int)json_number(m.addressee, "number");
+    memcpy(row->manifest, m.manifest, HASH_LEN);
     if (write_bundle(&m, name.data, why) == 0)
         result = measure(b, name.data, row, why);
 out:

@@ -3,8 +3,9 @@
  * each of the 19 addressees.
  *
  * Two steps. bundle_spool writes what depends on the database, from one snapshot: the annexes (the
- * signature lists as CSV), compressed once per variant (with the names of those who consented;
- * without any name), and spool.json, which lists them. bundle_build makes one addressee's ZIP from
+ * signature lists and what was removed since the delivery before, as CSV), compressed once per
+ * variant (with the names of those who consented; without any name), and spool.json, which lists
+ * them and holds the checkpoint of the frozen log. bundle_build makes one addressee's ZIP from
  * the spool alone: annexes are copied as compressed. Same spool, same bytes: entries in a fixed
  * order, the time of freezing as their time, a deterministic signature.
  *
@@ -31,6 +32,7 @@ struct bundle_context {
     const char *base_url;                /* may be "" */
     const char *dir;                     /* deliveries/N, exists */
     const struct delivery_row *delivery; /* id and frozen_s; for bundle_build also size, figures */
+    const char *checkpoint;              /* for bundle_spool: of the frozen size, signed */
     int64_t part_rows;                   /* of a CSV part; 0: 100,000 */
     int64_t spare_bytes;                 /* of the disk: left free for others */
     bundle_progress *progress;

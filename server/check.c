@@ -8,8 +8,8 @@
 #include "db_check.h"
 #include "files.h"
 #include "head.h"
-#include "identity.h"
 #include "minisign.h"
+#include "pepper.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -36,6 +36,7 @@ struct checking {
     bool error;     /* one was found */
     char *database; /* DIR/petition.db */
     int64_t bytes;  /* of the database */
+    bool closed;    /* the petition is */
     bool has_opening;
     struct opening_entry opening; /* entry 0 */
 };
@@ -158,15 +159,33 @@ static void check_minisign(struct checking *c, const char *path)
     find_key(c, path, key ? NULL : why);
 }
 
+/* Of a closed petition none may be left. */
+static void check_no_pepper(struct checking *c, const char *path)
+{
+    if (pepper_is_gone(path))
+        find(c, OK, "%s is not there any more, as the petition is closed", path);
+    else
+        find(c, ERROR, "%s is still there, and the petition is closed: destroy it, and every copy",
+             path);
+}
+
 static void check_pepper(struct checking *c, const char *own)
 {
-    const char *path = *c->config->pepper_file ? c->config->pepper_file : own, *why = NULL;
+    char *path = pepper_path(c->config);
     uint8_t pepper[PEPPER_LEN];
+    const char *why = NULL;
 
-    if (files_read_key(path, PEPPER_KEY_LABEL, pepper, sizeof pepper, &why) == 0)
-        why = NULL;
-    sodium_memzero(pepper, sizeof pepper);
-    find_key(c, path, why);
+    if (c->closed) {
+        check_no_pepper(c, own);
+        if (strcmp(path, own) != 0)
+            check_no_pepper(c, path);
+    } else {
+        if (pepper_read(c->config, pepper, &why) == 0)
+            why = NULL;
+        sodium_memzero(pepper, sizeof pepper);
+        find_key(c, path, why);
+    }
+    free(path);
 }
 
 static void check_organiser(struct checking *c, const char *path)
@@ -219,6 +238,7 @@ static void read_opening(struct checking *c, struct db *db)
     buf_init(&body, BUF_UNLIMITED);
     c->has_opening = db_log_entry(db, 0, &body) == DB_OK &&
                      entry_parse_open(&c->opening, body.data, body.len) == 0;
+    c->closed = db_close_index(db) > 0;
     buf_release(&body);
 }
 

@@ -7,6 +7,7 @@
 
 #include "backup_make.h"
 #include "check.h"
+#include "closing.h"
 #include "export.h"
 #include "files.h"
 #include "organiser.h"
@@ -251,6 +252,37 @@ static int run_void(const struct call *c)
     return result;
 }
 
+/* ---- closing */
+
+static struct closing closing_of(const struct call *c)
+{
+    return (struct closing){.service = c->commands->service,
+                            .publisher = c->commands->publisher,
+                            .notify = c->commands->notify,
+                            .stopping = &c->commands->stopping,
+                            .sink = c->sink};
+}
+
+static int run_close(const struct call *c)
+{
+    struct closing closing = closing_of(c);
+    bool usage = false;
+    struct buf err;
+    int result;
+
+    if (c->request->count == 1)
+        closing.typed = c->request->input;
+    buf_init(&err, BUF_UNLIMITED);
+    if (c->request->count == 2 && strcmp(c->request->args[1], "ask") == 0)
+        result = closing_explain(&closing, &err);
+    else
+        result = closing_run(&closing, &err, &usage);
+    if (result != 0)
+        result = complain(c, &err) + usage;
+    buf_release(&err);
+    return result;
+}
+
 static int run_check(const struct call *c)
 {
     return check_run(c->commands->service->config, true, c->sink);
@@ -299,6 +331,7 @@ static void tell_progress(void *ctx, size_t stored)
 static void explain_outcome(const struct call *c, const struct batch_result *r)
 {
     static const char *const texts[BATCH_OUTCOME__COUNT] = {
+        [BATCH_CLOSED] = "the petition is closed; nothing was imported",
         [BATCH_BUSY] = "another batch is being imported or removed; nothing was imported",
         [BATCH_FAILED] = "the database could not be written; nothing was imported",
     };
@@ -359,7 +392,7 @@ static const struct {
     {"organiser", 3, run_organiser}, {"token", 2, run_token},       {"deliver", 1, run_deliver},
     {"export", 1, run_export},       {"withdraw", 2, run_withdraw}, {"void", 3, run_void},
     {"import", 2, run_import},       {"backup", 1, run_backup},     {"backup", 2, run_backup_done},
-    {"check", 1, run_check},
+    {"check", 1, run_check},         {"close", 1, run_close},       {"close", 2, run_close},
 };
 
 int commands_handle(void *ctx, const struct control_request *request,

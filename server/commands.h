@@ -15,14 +15,17 @@
 /* What the server hands to its control socket as context. */
 struct commands {
     struct service *service;
-    struct gate *gate;      /* NULL without a server */
+    struct gate *gate; /* NULL without a server */
+    struct publisher *publisher;
+    const struct notify *notify;
     atomic_bool stopping;   /* set when the server stops: long commands end */
     atomic_bool backing_up; /* one backup at a time */
 };
 
 /* Carries out one command on an open service: the control_handler of the server. Returns the exit
  * status. Knows: organiser add|passwd NAME, token NAME, deliver, export, withdraw CODE,
- * backup, backup done, check, void INDEX REASON, import LABEL (with a file). */
+ * backup, backup done, check, void INDEX REASON, import LABEL (with a file), close ask (what it
+ * does), close (its input is the origin), close yes. */
 int commands_handle(void *ctx, const struct control_request *request,
                     const struct control_sink *sink);
 

@@ -45,6 +45,7 @@ struct counters {
     struct totals totals;
     int64_t next_index;
     int64_t text_index;
+    int64_t close_index;
 };
 
 struct db {
@@ -281,7 +282,7 @@ static int read_counters(struct db *db, struct counters *c)
     t->shown_confirmed.value = (uint64_t)db_column_int(db, SQL_TOTALS_READ, at++);
     t->shown_confirmed.jitter = (uint32_t)db_column_int(db, SQL_TOTALS_READ, at++);
     db_finish(db, SQL_TOTALS_READ);
-    return DB_OK;
+    return db_close_find(db, &c->close_index);
 }
 
 /* Counting allocations takes a lock on each of them, and nobody asks for the count. */
@@ -498,6 +499,17 @@ void db_set_text(struct db *db, int64_t index)
 {
     db->work.text_index = index;
     db->totals_dirty = true;
+}
+
+int64_t db_close_index(const struct db *db)
+{
+    return db->work.close_index;
+}
+
+void db_set_closed(struct db *db, int64_t index)
+{
+    db->work.close_index = index;
+    db->erased_in_batch = true;
 }
 
 int db_log_append(struct db *db, const struct buf *body, int64_t *index)

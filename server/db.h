@@ -103,6 +103,19 @@ void db_set_text(struct db *db, int64_t index);
  * if there is not room for all. Reads the whole log once. */
 int db_text_indices(struct db *db, int64_t *indices, size_t *count) DB_CHECKED;
 
+/* ---- closing (db_close.c) */
+
+/* Index of the `close` entry, 0 while the petition is open. In the writer it includes the open
+ * transaction. */
+int64_t db_close_index(const struct db *db);
+/* Closes the petition in the open transaction: appends the `close` entry, whose index and figures
+ * are given back, and replaces every tag by a random group number, equal ones by equal ones. Takes
+ * 24 bytes of memory for each signature, and as much of the WAL as the submissions take. The
+ * petition must be open. */
+int db_close_petition(struct db *db, struct closing_figures *figures, int64_t *index) DB_CHECKED;
+/* A group number stands where a tag stood: so many random bytes, then zeros. */
+#define GROUP_LEN 16
+
 /* ---- submissions */
 
 struct submission {
@@ -338,9 +351,29 @@ struct bundle_row {
     int addressee;
     uint8_t sha256[HASH_LEN];
     int64_t bytes;
+    uint8_t manifest[HASH_LEN]; /* SHA-256 of its manifest.json; not stored here */
 };
 int db_bundle_set(struct db *db, int64_t delivery, const struct bundle_row *b) DB_CHECKED;
-/* At most `cap` rows in the order of the addressees; *count of them. */
+/* At most `cap` rows in the order of the addressees; *count of them. Without manifest hashes. */
 int db_bundles(struct db *db, int64_t delivery, struct bundle_row *rows, size_t *count) DB_CHECKED;
+
+/* ---- deliveries in the log (db_delivery.c) */
+
+/* Appends the `dlv` entry of the delivery d->n, which must have none yet. */
+int db_delivery_enter(struct db *db, const struct dlv_entry *d) DB_CHECKED;
+/* Index of its entry; DB_NO_ROW: it has none. */
+int db_delivery_entry(struct db *db, int64_t delivery, int64_t *index) DB_CHECKED;
+/* The size of the newest delivery before it that is in the log; 0: there is none. */
+int db_delivery_before(struct db *db, int64_t delivery, int64_t *size) DB_CHECKED;
+/* Hands over, in the order of the log, which submissions the entries from..to-1 ended, and why
+ * (VOID__MAX: withdrawn). */
+typedef void db_removal_each(void *ctx, int64_t index, enum void_why why);
+struct db_range {
+    int64_t from, to;
+};
+int db_removals(struct db *db, const struct db_range *range, db_removal_each *each,
+                void *ctx) DB_CHECKED;
+/* The first published checkpoint of more than `index` entries: DB_NO_ROW if there is none. */
+int db_checkpoint_after(struct db *db, int64_t index, int64_t *size, struct buf *note) DB_CHECKED;
 
 #endif

@@ -139,6 +139,86 @@ static int check_entries(struct check *c)
     return 0;
 }
 
+#define STARTS(text) "substr(body, 1, length('" text "')) = CAST('" text "' AS BLOB)"
+#define CLOSE_HEAD   "{\"v\":1,\"t\":\"close\""
+
+/* How many `close` entries there are, where the last is, and its bytes. */
+static int find_close(struct check *c, int64_t *count, int64_t *index, struct buf *body)
+{
+    static const char sql[] = "SELECT count(*), ifnull(max(idx), 0) FROM log_entry"
+                              " WHERE length(body) <> 120 AND " STARTS(CLOSE_HEAD);
+    int64_t n[2];
+
+    if (numbers(c, sql, n, 2) != 0)
+        return -1;
+    *count = n[0];
+    *index = n[1];
+    return n[0] == 0 || db_log_entry(c->db, n[1], body) == DB_OK ? 0 : -1;
+}
+
+/* The entry as it must begin, from the entries before it. Repeats cannot be recounted. */
+static int expect_close(struct check *c, int64_t index, struct buf *start)
+{
+    char sql[400];
+    int64_t n[3];
+
+    snprintf(
+        sql, sizeof sql,
+        "SELECT ifnull(sum(length(body) = 120), 0),"
+        " ifnull(sum(length(body) <> 120 AND " STARTS(
+            "{\"v\":1,\"t\":\"wd\"") "), 0),"
+                                     " ifnull(sum(length(body) <> 120 AND " STARTS(
+                                         "{\"v\":1,\"t\":\"void\"") "), 0)"
+                                                                    " FROM log_entry WHERE idx > 0 "
+                                                                    "AND idx < %" PRId64,
+        index);
+    if (numbers(c, sql, n, 3) != 0)
+        return -1;
+    buf_printf(start, CLOSE_HEAD ",\"sign\":%" PRId64 ",\"wd\":%" PRId64 ",\"void\":%" PRId64 ",",
+               n[0], n[1], n[2]);
+    return 0;
+}
+
+/* Submissions behind the entry, and tags that are no group numbers. */
+static const char *find_left(struct check *c, int64_t index)
+{
+    static const char tags[] =
+        "SELECT (SELECT count(*) FROM submission WHERE tag IS NOT NULL"
+        " AND substr(tag, 17) <> zeroblob(16)) + (SELECT count(*) FROM signer"
+        " WHERE substr(tag, 17) <> zeroblob(16)), (SELECT ifnull(max(idx), 0) FROM submission)";
+    int64_t n[2];
+
+    _Static_assert(GROUP_LEN == 16 && TAG_LEN == 32, "the statement says 16 bytes of 32");
+    if (numbers(c, tags, n, 2) != 0)
+        return "";
+    return n[0] > 0 ? "hashes of contacts are left" : n[1] > index ? "somebody signed later" : NULL;
+}
+
+static int check_closed(struct check *c)
+{
+    struct buf body, start;
+    int64_t count, index;
+    const char *wrong = "";
+
+    buf_init(&body, BUF_UNLIMITED);
+    buf_init(&start, BUF_UNLIMITED);
+    if (find_close(c, &count, &index, &body) == 0 && expect_close(c, index, &start) == 0)
+        wrong = count == 0 ? NULL : find_left(c, index);
+    if (!wrong && (count > 1 || (count == 1 && strncmp(body.data, start.data, start.len) != 0)))
+        wrong = "the entry says other numbers than the log, or there are several";
+    buf_release(&body);
+    buf_release(&start);
+    if (wrong && !*wrong)
+        return -1;
+    if (wrong)
+        buf_printf(c->line, "is closed, but %s", wrong);
+    else if (count == 0)
+        buf_adds(c->line, "is of an open petition");
+    else
+        buf_printf(c->line, "was closed by entry %" PRId64 ": no hash of a contact is left", index);
+    return !wrong;
+}
+
 /* What is recounted, and what the counters say of it. */
 struct recount {
     uint64_t live, erased, signer_live, signers, confirmed, tally, wd, voided[VOID__MAX];
@@ -440,7 +520,8 @@ enum db_verdict db_check(struct db *db, enum db_claim claim, int limit_s, struct
     static int (*const claims[DB_CLAIM__COUNT])(struct check *) = {
         [DB_CLAIM_INTACT] = check_intact,   [DB_CLAIM_LOG] = check_log,
         [DB_CLAIM_ENTRIES] = check_entries, [DB_CLAIM_FIGURES] = check_figures,
-        [DB_CLAIM_TILES] = check_tiles,     [DB_CLAIM_AUDIT] = check_audit,
+        [DB_CLAIM_CLOSED] = check_closed,   [DB_CLAIM_TILES] = check_tiles,
+        [DB_CLAIM_AUDIT] = check_audit,
     };
     struct check c = {.db = db, .line = line};
     int result;

@@ -18,6 +18,7 @@ enum db_claim {
     DB_CLAIM_LOG,     /* indices without gaps from 0, entry 0 is an `open` entry */
     DB_CLAIM_ENTRIES, /* submissions and sign entries (120 bytes) belong together, one to one */
     DB_CLAIM_FIGURES, /* totals, tally and signer, and the removals in the log, equal a recount */
+    DB_CLAIM_CLOSED,  /* if the log has a `close` entry: it is right, and no tag is left */
     DB_CLAIM_TILES,   /* tiles and published roots follow from the entries */
     DB_CLAIM_AUDIT,   /* the hash chain of the audit trail */
     DB_CLAIM__COUNT

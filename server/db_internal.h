@@ -25,6 +25,12 @@ enum sql {
     SQL_CHECKPOINT_ADD,
     SQL_CHECKPOINT_LAST,
     SQL_LOG_TEXTS,
+    SQL_CLOSE_FIND,
+    SQL_CLOSE_TAGS,
+    SQL_CLOSE_REGROUP,
+    SQL_CLOSE_SIGNERS,
+    SQL_CLOSE_CLEAR,
+    SQL_CLOSE_SIGNER,
     SQL_TOTALS_START,
     SQL_TOTALS_READ,
     SQL_TOTALS_WRITE,
@@ -96,6 +102,10 @@ enum sql {
     SQL_HANDOVERS,
     SQL_BUNDLE_SET,
     SQL_BUNDLES,
+    SQL_DELIVERY_ENTRY,
+    SQL_DELIVERY_BEFORE,
+    SQL_LOG_REMOVALS,
+    SQL_CHECKPOINT_AFTER,
     SQL__COUNT
 };
 
@@ -123,6 +133,10 @@ void db_add_column(struct db *db, enum sql which, int column, struct buf *out);
 
 /* Writes down what a wd, void or dlv entry at that index says of others (db_marks.c). */
 int db_mark_entry(struct db *db, int64_t index, const struct buf *body) DB_CHECKED;
+/* Reads the index of the `close` entry out of the database; 0: there is none. */
+int db_close_find(struct db *db, int64_t *index) DB_CHECKED;
+/* The open transaction closes the petition with this entry, and erases. */
+void db_set_closed(struct db *db, int64_t index);
 
 /* The right edge of the log, as of the last commit and in the open transaction; the writer's. */
 struct db_edges {

@@ -30,6 +30,17 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_LOG_TEXTS] = "SELECT idx FROM log_entry WHERE length(body) <> 120"
                       " AND substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"text\"' AS BLOB)"
                       " ORDER BY idx LIMIT ?1",
+    /* No sign entry follows a close entry, so it stands behind the last submission. */
+    [SQL_CLOSE_FIND] =
+        "SELECT idx FROM log_entry"
+        " WHERE idx > (SELECT ifnull(max(idx), 0) FROM submission)"
+        " AND substr(body, 1, 18) = CAST('{\"v\":1,\"t\":\"close\"' AS BLOB) LIMIT 1",
+    [SQL_CLOSE_TAGS] = "SELECT idx, tag FROM submission WHERE idx > ?1 AND tag IS NOT NULL"
+                       " ORDER BY idx LIMIT ?2",
+    [SQL_CLOSE_REGROUP] = "UPDATE submission SET tag = ?2 WHERE idx = ?1",
+    [SQL_CLOSE_SIGNERS] = "SELECT tag, live, confirmed FROM signer",
+    [SQL_CLOSE_CLEAR] = "DELETE FROM signer",
+    [SQL_CLOSE_SIGNER] = "INSERT INTO signer(tag, live, confirmed) VALUES(?1, ?2, ?3)",
     [SQL_TOTALS_START] = "INSERT INTO totals VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
     [SQL_TOTALS_READ] =
         "SELECT text_idx, live, signatures, confirmed, withdrawn, void_request, void_duplicate,"
@@ -148,4 +159,10 @@ const char *const db_sql[SQL__COUNT] = {
                        " ON CONFLICT DO UPDATE SET sha256 = ?3, bytes = ?4",
     [SQL_BUNDLES] = "SELECT addressee, sha256, bytes FROM bundle WHERE delivery = ?1"
                     " ORDER BY addressee",
+    [SQL_DELIVERY_ENTRY] = "SELECT entry FROM log_delivery WHERE n = ?1",
+    [SQL_DELIVERY_BEFORE] = "SELECT size FROM log_delivery WHERE n < ?1 ORDER BY n DESC LIMIT 1",
+    [SQL_LOG_REMOVALS] = "SELECT e.body FROM log_end AS d JOIN log_entry AS e ON e.idx = d.entry"
+                         " WHERE d.entry >= ?1 AND d.entry < ?2 ORDER BY d.entry",
+    [SQL_CHECKPOINT_AFTER] = "SELECT size, note FROM log_checkpoint WHERE size > ?1"
+                             " ORDER BY size LIMIT 1",
 };

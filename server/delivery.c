@@ -8,8 +8,10 @@
  */
 #include "delivery.h"
 
+#include "archive.h"
 #include "files.h"
 #include "log.h"
+#include "mirror.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -50,7 +52,9 @@ struct delivery_job {
     enum delivery_state state;
     const char *why;
     bool found;
-    /* freezing */
+    const struct dlv_entry *entry;
+    int64_t index; /* of the entry */
+    /* freezing, and entering */
     struct db *reader;
     struct publication publication;
     int reader_result;
@@ -109,6 +113,19 @@ static bool set_state(struct delivery *d, struct delivery_row *row, enum deliver
     return run_job(d, &j);
 }
 
+/* ---- publishing */
+
+/* Has the log signed as far as a job has collected it, and shows it. Takes the publication. */
+static int publish(struct delivery *d, struct publication *p)
+{
+    int result = head_publish(d->config.head, d->config.writer, p->edge);
+
+    if (result == 0 && d->config.publisher)
+        publisher_show(d->config.publisher, p);
+    publication_release(p);
+    return result;
+}
+
 /* ---- freezing */
 
 static int apply_freeze(struct job *job, struct db *db)
@@ -129,8 +146,10 @@ static void open_snapshot(struct job *job)
         j->reader_result = db_snapshot_begin(j->reader);
 }
 
-/* What the frozen state is: the row's size and figures. Then the public sees it, too. */
-static int describe_frozen(struct delivery *d, struct delivery_job *j, struct buf *why)
+/* What the frozen state is: the row's size and figures, and the checkpoint of it. Then the public
+ * sees it, too. */
+static int describe_frozen(struct delivery *d, struct delivery_job *j, struct buf *note,
+                           struct buf *why)
 {
     j->row->frozen_s = j->publication.at_s;
     j->row->size = j->publication.log_size;
@@ -139,18 +158,27 @@ static int describe_frozen(struct delivery *d, struct delivery_job *j, struct bu
         buf_adds(why, "the database could not be read");
         return -1;
     }
-    if (d->config.publisher)
-        publisher_show(d->config.publisher, &j->publication);
-    return 0;
+    head_sign(d->config.head, j->publication.edge, note);
+    if (publish(d, &j->publication) == 0)
+        return 0;
+    buf_adds(why, "the log's checkpoint could not be published");
+    return -1;
 }
 
 static int spool_frozen(struct delivery *d, struct delivery_job *j, struct buf *why)
 {
     struct bundle_context bundle = d->config.bundle;
-    int result = describe_frozen(d, j, why);
+    struct buf note;
+    int result;
 
+    buf_init(&note, NOTE_MAX_BYTES);
+    result = describe_frozen(d, j, &note, why);
     bundle.delivery = j->row;
-    return result == 0 ? bundle_spool(&bundle, j->reader, why) : result;
+    bundle.checkpoint = note.data;
+    if (result == 0)
+        result = bundle_spool(&bundle, j->reader, why);
+    buf_release(&note);
+    return result;
 }
 
 static int freeze(struct delivery *d, struct delivery_row *row, struct buf *why)
@@ -200,6 +228,7 @@ static bool on_bundle_progress(void *ctx, double fraction)
 struct building {
     struct delivery *d;
     struct delivery_row *row;
+    struct dlv_entry *entry; /* each bundle's builder fills in its hash */
     pthread_mutex_t lock;
     int next, done;  /* under lock: position, count */
     bool failed;     /* under lock: the rest is left */
@@ -244,17 +273,22 @@ static void *build_some(void *arg)
     while ((position = take_position(b)) >= 0) {
         struct bundle_row row;
         struct delivery_job j = {.job = {.apply = apply_bundle}, .row = b->row, .bundle = &row};
+        bool built;
 
         buf_init(&why, WHY_MAX);
-        note_built(b, bundle_build(&bundle, position, &row, &why) == 0 && run_job(b->d, &j), &why);
+        built = bundle_build(&bundle, position, &row, &why) == 0 && run_job(b->d, &j);
+        if (built)
+            memcpy(b->entry->manifests[position], row.manifest, HASH_LEN);
+        note_built(b, built, &why);
         buf_release(&why);
     }
     return NULL;
 }
 
-static int build_all(struct delivery *d, struct delivery_row *row, struct buf *why)
+static int build_all(struct delivery *d, struct delivery_row *row, struct dlv_entry *entry,
+                     struct buf *why)
 {
-    struct building b = {.d = d, .row = row, .why = why};
+    struct building b = {.d = d, .row = row, .entry = entry, .why = why};
     pthread_t threads[BUILDERS - 1];
     int started = 0;
 
@@ -270,21 +304,129 @@ static int build_all(struct delivery *d, struct delivery_row *row, struct buf *w
     return b.failed ? -1 : 0;
 }
 
+/* ---- in the log */
+
+static int apply_entered(struct job *job, struct db *db)
+{
+    struct delivery_job *j = (struct delivery_job *)job;
+    int result = db_delivery_entry(db, j->row->id, &j->index);
+
+    j->found = result == DB_OK;
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+/* The entry, once, and a publication that has it. */
+static int apply_enter(struct job *job, struct db *db)
+{
+    struct delivery_job *j = (struct delivery_job *)job;
+    int result = apply_entered(job, db);
+
+    publication_release(&j->publication); /* of an attempt before */
+    if (result == DB_OK && !j->found)
+        result = db_delivery_enter(db, j->entry);
+    if (result == DB_OK)
+        result = publication_collect(&j->publication, db, j->d->config.count_step);
+    return result;
+}
+
+static bool enter(struct delivery *d, struct delivery_row *row, const struct dlv_entry *entry)
+{
+    struct delivery_job j = {.job = {.apply = apply_enter, .last = true},
+                             .row = row,
+                             .entry = entry};
+
+    if (!run_job(d, &j))
+        return false;
+    if (publish(d, &j.publication) != 0)
+        log_error("delivery %" PRId64 ": its entry could not be published yet", row->id);
+    return true;
+}
+
+/* The log as it was first published with the delivery's entry; nothing if it is not yet. */
+static int build_mirror(struct delivery *d, const struct delivery_row *row, const char *dir,
+                        struct buf *why)
+{
+    struct mirror m = {.verifier = head_verifier(d->config.head),
+                       .dir = dir,
+                       .mtime_s = row->frozen_s,
+                       .spare_bytes = SPARE_BYTES,
+                       .progress = on_bundle_progress,
+                       .progress_ctx = d};
+    int64_t index;
+    struct buf note;
+    int result = -1, found = DB_BROKEN;
+
+    buf_init(&note, NOTE_MAX_BYTES);
+    m.reader = db_open(d->config.database, DB_READER, why);
+    if (m.reader)
+        found = db_delivery_entry(m.reader, row->id, &index);
+    if (found == DB_OK)
+        found = db_checkpoint_after(m.reader, index, &m.size, &note);
+    m.checkpoint = note.data;
+    if (found == DB_OK)
+        result = mirror_build(&m, why);
+    else if (found == DB_NO_ROW)
+        result = 0;
+    db_close(m.reader);
+    buf_release(&note);
+    return result;
+}
+
+/* Makes log.zip unless it is there. Whatever happens the delivery is done. */
+static void mend_mirror(struct delivery *d, const struct delivery_row *row)
+{
+    struct buf dir, path, why;
+
+    buf_init(&dir, BUF_UNLIMITED);
+    buf_init(&path, BUF_UNLIMITED);
+    buf_init(&why, WHY_MAX);
+    buf_printf(&dir, "%s/%" PRId64, d->config.dir, row->id);
+    delivery_mirror_path(&path, &d->config, row->id);
+    if (access(path.data, F_OK) != 0) {
+        archive_clean(dir.data);
+        if ((files_make_dir(d->config.dir) != 0 || files_make_dir(dir.data) != 0 ||
+             build_mirror(d, row, dir.data, &why) != 0) &&
+            !atomic_load(&d->closing))
+            log_error("delivery %" PRId64 ": log.zip cannot be made; it is tried again at the next "
+                      "start: %s",
+                      row->id, why.data);
+    }
+    buf_release(&dir);
+    buf_release(&path);
+    buf_release(&why);
+}
+
+/* ---- making */
+
+static int make_bundles(struct delivery *d, struct delivery_row *row, struct dlv_entry *entry,
+                        struct buf *why)
+{
+    bundle_clean(&d->config.bundle, row->size == 0);
+    if (row->size == 0 && freeze(d, row, why) != 0)
+        return -1;
+    *entry = (struct dlv_entry){.n = row->id, .size = row->size};
+    return build_all(d, row, entry, why);
+}
+
 static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
 {
+    struct delivery_job entered = {.job = {.apply = apply_entered}, .row = row};
     const char *dir = d->config.bundle.dir;
+    struct dlv_entry entry;
 
     if (files_make_dir(d->config.dir) != 0 || files_make_dir(dir) != 0 ||
         files_sync_dir(d->config.dir) != 0) {
         buf_printf(why, "the folder cannot be made: %s", strerror(errno));
         return -1;
     }
-    if (!set_state(d, row, DELIVERY_RUNNING, NULL))
+    if (!set_state(d, row, DELIVERY_RUNNING, NULL) || !run_job(d, &entered))
         return -1;
-    bundle_clean(&d->config.bundle, row->size == 0);
-    if (row->size == 0 && freeze(d, row, why) != 0)
+    if (!entered.found && make_bundles(d, row, &entry, why) != 0)
         return -1;
-    return build_all(d, row, why);
+    if (!enter(d, row, &entry))
+        return -1;
+    mend_mirror(d, row);
+    return 0;
 }
 
 /* A failed delivery is not served; its files would only keep the disk full. */
@@ -302,37 +444,9 @@ static void remove_all(struct delivery *d, const struct delivery_row *row)
     buf_release(&path);
 }
 
-/* ---- completing */
+/* ---- what a death or a restore has left out */
 
-bool delivery_has_names(const struct content *content, int addressee)
-{
-    const cJSON *names =
-        cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(content->addressees, addressee - 1),
-                                         "names");
-
-    return cJSON_IsString(names) && strcmp(names->valuestring, "with-consent") == 0;
-}
-
-void delivery_forget_names(const struct delivery_config *config, int64_t id)
-{
-    struct bundle_context bundle = config->bundle;
-    struct buf path;
-
-    buf_init(&path, BUF_UNLIMITED);
-    buf_printf(&path, "%s/%" PRId64, config->dir, id);
-    bundle.dir = path.data;
-    bundle_clean(&bundle, true);
-    for (int addressee = 1; addressee <= ADDRESSEE_COUNT; addressee++) {
-        buf_clear(&path);
-        delivery_bundle_path(&path, config, id, addressee);
-        if (delivery_has_names(config->bundle.content, addressee) && unlink(path.data) != 0 &&
-            errno != ENOENT)
-            log_error("%s: %s", path.data, strerror(errno));
-    }
-    buf_release(&path);
-}
-
-static int apply_completed(struct job *job, struct db *db)
+static int apply_before(struct job *job, struct db *db)
 {
     struct delivery_job *j = (struct delivery_job *)job;
     int result = db_delivery_last(db, j->row->id, &j->row->id);
@@ -343,17 +457,20 @@ static int apply_completed(struct job *job, struct db *db)
                                  : result;
 }
 
-/* The process may have died between the commit and the files. */
-static void forget_completed(struct delivery *d)
+/* The process may have died between the commit and the files, and files are in no backup. */
+static void mend_files(struct delivery *d)
 {
     struct delivery_row row;
-    struct delivery_job j = {.job = {.apply = apply_completed}, .row = &row};
+    struct delivery_job j = {.job = {.apply = apply_before}, .row = &row};
 
     delivery_row_init(&row);
     row.id = INT64_MAX;
-    while (run_job(d, &j) && j.found)
+    while (run_job(d, &j) && j.found) {
         if (row.completed_s)
             delivery_forget_names(&d->config, row.id);
+        if (row.state == DELIVERY_DONE)
+            mend_mirror(d, &row);
+    }
     delivery_row_release(&row);
 }
 
@@ -407,7 +524,7 @@ static void *run(void *arg)
 {
     struct delivery *d = arg;
 
-    forget_completed(d);
+    mend_files(d);
     while (!atomic_load(&d->closing)) {
         while (!atomic_load(&d->closing) && work_on_next(d))
             continue;
@@ -453,11 +570,4 @@ void delivery_close(struct delivery *d)
 double delivery_progress(struct delivery *d, int64_t id)
 {
     return atomic_load(&d->in_work) == id ? atomic_load(&d->permille) / 1000.0 : 0;
-}
-
-void delivery_bundle_path(struct buf *out, const struct delivery_config *config, int64_t id,
-                          int addressee)
-{
-    buf_printf(out, "%s/%" PRId64 "/", config->dir, id);
-    bundle_file_name(out, config->bundle.content, addressee - 1);
 }

@@ -1,10 +1,12 @@
 /*
  * delivery: the thread that makes deliveries, one after the other.
  *
- * queued -> (freeze: a writer job between two batches publishes and opens the reader's snapshot;
- * the annexes are spooled and fsynced; only then the delivery has its size) -> running -> the 19
- * ZIPs are built from the spool -> done; or failed, with a reason. Killed before it has its size,
- * it freezes anew at the next start; killed after, it is built from the spool.
+ * queued -> (freeze: a writer job between two batches opens the reader's snapshot; that size of the
+ * log is published at once; the annexes are spooled and fsynced; only then the delivery has its
+ * size) -> running -> the 19 ZIPs are built from the spool -> the log has the `dlv` entry, which is
+ * published at once -> log.zip -> done; or failed before the entry, with a reason. Killed before it
+ * has its size, it freezes anew at the next start; killed after, it is built from the spool; killed
+ * behind the entry, only what follows it is done. A log.zip that is not there is made at the start.
  */
 #ifndef DELIVERY_H
 #define DELIVERY_H
@@ -17,6 +19,7 @@ struct delivery;
 struct delivery_config {
     struct writer *writer;
     struct publisher *publisher; /* NULL: a command without a server; nothing is shown */
+    struct head *head;           /* what signs the log */
     const char *database;        /* path, for the reader */
     const char *dir;             /* DIR/deliveries */
     uint32_t count_step;
@@ -39,6 +42,8 @@ bool delivery_has_names(const struct content *content, int addressee);
 /* Deletes the files of a completed delivery that hold names. Again does no harm. */
 void delivery_forget_names(const struct delivery_config *config, int64_t id);
 
+/* DIR/deliveries/N/log.zip: the public log as first published with the delivery's entry */
+void delivery_mirror_path(struct buf *out, const struct delivery_config *config, int64_t id);
 /* DIR/deliveries/N/NN-slug.zip */
 void delivery_bundle_path(struct buf *out, const struct delivery_config *config, int64_t id,
                           int addressee);

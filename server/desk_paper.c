@@ -71,6 +71,7 @@ static void refuse_outcome(struct paper_act *a)
     } refusals[BATCH_OUTCOME__COUNT] = {
         [BATCH_BUSY] = {503, "desk.paper.error.busy"},
         [BATCH_STALE] = {409, "desk.paper.error.stale"},
+        [BATCH_CLOSED] = {409, "desk.paper.error.closed"},
         [BATCH_UNKNOWN] = {404, NULL},
         [BATCH_GONE] = {409, "desk.paper.error.gone"},
         [BATCH_FAILED] = {503, "desk.paper.error.failed"},
@@ -185,7 +186,7 @@ static void on_checked(struct http_request *rq, void *ctx)
     struct paper_act *a = ctx;
 
     (void)rq;
-    if (a->result.outcome == BATCH_BUSY)
+    if (a->result.outcome == BATCH_BUSY || a->result.outcome == BATCH_CLOSED)
         refuse_outcome(a);
     else
         show_verdicts(a);

@@ -31,6 +31,10 @@
 #define TEXT_KM    "\",\"km\":\""
 #define ADDRESSEES "\"},\"addressees\":\""
 #define SEAL_KEY   "\",\"seal\":\""
+#define WD_HEAD    "{\"v\":1,\"t\":\"wd\",\"i\":"
+#define WD_S       ",\"s\":\""
+#define VOID_HEAD  "{\"v\":1,\"t\":\"void\",\"i\":"
+#define VOID_WHY   ",\"why\":\""
 #define TAIL       "\"}"
 
 const char *const visibility_names[VISIBILITY__MAX] = {"private", "addressees", "public"};
@@ -212,15 +216,34 @@ void entry_sign(struct buf *out, const uint8_t c[HASH_LEN], const uint8_t w[HASH
 
 void entry_wd(struct buf *out, int64_t index, const uint8_t s[HASH_LEN])
 {
-    buf_printf(out, "{\"v\":1,\"t\":\"wd\",\"i\":%" PRId64 ",\"s\":\"", index);
+    buf_printf(out, WD_HEAD "%" PRId64 WD_S, index);
     buf_base64(out, s, HASH_LEN);
     buf_adds(out, TAIL);
 }
 
 void entry_void(struct buf *out, int64_t index, enum void_why why)
 {
-    buf_printf(out, "{\"v\":1,\"t\":\"void\",\"i\":%" PRId64 ",\"why\":\"%s\"}", index,
-               void_why_names[why]);
+    buf_printf(out, VOID_HEAD "%" PRId64 VOID_WHY "%s" TAIL, index, void_why_names[why]);
+}
+
+void entry_dlv(struct buf *out, const struct dlv_entry *d)
+{
+    buf_printf(out, "{\"v\":1,\"t\":\"dlv\",\"n\":%" PRId64 ",\"size\":%" PRId64 ",\"manifests\":[",
+               d->n, d->size);
+    for (int i = 0; i < ENTRY_MANIFESTS; i++) {
+        buf_adds(out, i > 0 ? ",\"" : "\"");
+        buf_hex(out, d->manifests[i], HASH_LEN);
+        buf_addc(out, '"');
+    }
+    buf_adds(out, "]}");
+}
+
+void entry_close(struct buf *out, const struct closing_figures *f)
+{
+    buf_printf(out,
+               "{\"v\":1,\"t\":\"close\",\"sign\":%" PRIu64 ",\"wd\":%" PRIu64 ",\"void\":%" PRIu64
+               ",\"repeats\":%" PRIu64 "}",
+               f->sign, f->withdrawn, f->removed, f->repeats);
 }
 
 /* ---- reading ---- */

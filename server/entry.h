@@ -59,6 +59,20 @@ void entry_text(struct buf *out, uint8_t text_hashes[3][HASH_LEN],
 void entry_sign(struct buf *out, const uint8_t c[HASH_LEN], const uint8_t w[HASH_LEN]);
 void entry_wd(struct buf *out, int64_t index, const uint8_t s[HASH_LEN]);
 void entry_void(struct buf *out, int64_t index, enum void_why why);
+/* A delivery that is done: its number, the size of the log it was frozen at, and the SHA-256 of
+ * each bundle's manifest.json in the order of the addressees. */
+#define ENTRY_MANIFESTS 19
+struct dlv_entry {
+    int64_t n, size;
+    uint8_t manifests[ENTRY_MANIFESTS][HASH_LEN];
+};
+void entry_dlv(struct buf *out, const struct dlv_entry *d);
+/* What a petition had when it was closed. */
+struct closing_figures {
+    uint64_t sign, withdrawn, removed; /* entries before it; removed for any reason */
+    uint64_t repeats;
+};
+void entry_close(struct buf *out, const struct closing_figures *f);
 
 /* Reads w out of a sign entry. 0, or -1 if the body is not one. */
 int entry_sign_w(uint8_t w[HASH_LEN], const char *body, size_t len)

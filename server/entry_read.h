@@ -10,8 +10,6 @@
 
 #include "entry.h"
 
-#define ENTRY_MANIFESTS 19 /* one for each addressee */
-
 enum entry_type {
     ENTRY_OPEN,
     ENTRY_TEXT,

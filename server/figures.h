@@ -55,6 +55,7 @@ struct publication {
     uint64_t confirmed; /* shown confirmed signatures, never more than count */
     int64_t log_size;   /* entries of the log at this publication */
     int64_t at_s;       /* Unix time */
+    bool closed;        /* the petition is: nobody can sign any more */
     uint32_t step;      /* count_step; 1: all is exact and today is in the tables */
     struct table by_country, by_day, by_tier; /* live submissions */
     struct tlog_edge *edge; /* of the log at log_size; NULL once it has been published */

@@ -217,18 +217,34 @@ static int apply_row(struct job *job, struct db *db)
     return db_checkpoint_add(db, j->size, j->note);
 }
 
+/* The checkpoint of the edge, and its tree. */
+static void sign_edge(const struct head *h, const struct tlog_edge *edge, struct merkle_tree *tree,
+                      struct buf *note)
+{
+    struct tlog_edge *copy = xcalloc(1, sizeof *copy);
+
+    tlog_edge_copy(copy, edge);
+    tlog_edge_tree(copy, tree);
+    checkpoint_sign(note, h->key, tree);
+    free(copy);
+}
+
+void head_sign(const struct head *h, const struct tlog_edge *edge, struct buf *note)
+{
+    struct merkle_tree tree;
+
+    sign_edge(h, edge, &tree, note);
+}
+
 /* Signs, and makes it last; then it is what is published. */
 static int sign(struct head *h, struct writer *writer, const struct tlog_edge *edge,
                 struct buf *note)
 {
     struct row_job row = {.job = {.apply = apply_row}, .size = edge->size};
-    struct tlog_edge *copy = xcalloc(1, sizeof *copy);
     struct merkle_tree tree;
     int result;
 
-    tlog_edge_copy(copy, edge);
-    tlog_edge_tree(copy, &tree);
-    checkpoint_sign(note, h->key, &tree);
+    sign_edge(h, edge, &tree, note);
     row.note = note->data;
     result = write_file(h, note);
     if (result == 0 && writer_run(writer, &row.job) != JOB_COMMITTED)
@@ -238,10 +254,9 @@ static int sign(struct head *h, struct writer *writer, const struct tlog_edge *e
         h->tree = tree;
         buf_clear(&h->note);
         buf_add(&h->note, note->data, note->len);
-        tlog_edge_copy(&h->edge, copy);
+        tlog_edge_copy(&h->edge, edge);
         pthread_rwlock_unlock(&h->lock);
     }
-    free(copy);
     return result;
 }
 

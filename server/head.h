@@ -33,6 +33,10 @@ const struct note_verifier *head_verifier(const struct head *h);
 int head_publish(struct head *h, struct writer *writer, const struct tlog_edge *edge)
     __attribute__((warn_unused_result));
 
+/* Appends the signed checkpoint of the log as far as `edge`: the one that was published, if that
+ * size was. For sizes that have been published, or that a greater one has. */
+void head_sign(const struct head *h, const struct tlog_edge *edge, struct buf *note);
+
 /* ---- what is published; any thread */
 
 int64_t head_size(struct head *h); /* 0: nothing yet */

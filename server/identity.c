@@ -1,8 +1,9 @@
 /*
  * identity: canonical contacts and their tags (see identity.h).
  *
- * Any thread may use an object: nothing in it changes between identity_new and identity_free. The
- * pepper lies in guarded, locked, read-only memory.
+ * Any thread may use an object: nothing in it changes between identity_new and identity_free, but
+ * that identity_forget takes the pepper away, under a lock. The pepper lies in guarded, locked,
+ * read-only memory.
  *
  * Always true: a canonical contact canonicalises to itself, whatever the country. Code points that
  * this Unicode version does not know are refused in an address, so that a newer library, which may
@@ -15,6 +16,7 @@
 #include "input.h"
 
 #include <idn2.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +39,8 @@ struct mail_rule {
 };
 
 struct identity {
-    uint8_t *pepper;
+    pthread_rwlock_t *lock; /* of the pepper */
+    uint8_t *pepper;        /* NULL: there is none any more */
     const struct phone_plan *plans;
     size_t plan_count;
     char *rule_text; /* the rules point into it */
@@ -552,7 +555,8 @@ enum contact_reason identity_contact(const struct identity *id, struct contact *
     return reason;
 }
 
-void identity_tag(const struct identity *id, uint8_t tag[TAG_LEN], const struct contact *c)
+/* With the pepper's lock held. */
+static void hash_contact(const struct identity *id, uint8_t tag[TAG_LEN], const struct contact *c)
 {
     static const char context[] = "petition-tag/v1\n";
     crypto_generichash_state state;
@@ -565,28 +569,51 @@ void identity_tag(const struct identity *id, uint8_t tag[TAG_LEN], const struct 
     sodium_memzero(&state, sizeof state);
 }
 
+void identity_tag(const struct identity *id, uint8_t tag[TAG_LEN], const struct contact *c)
+{
+    pthread_rwlock_rdlock(id->lock);
+    if (id->pepper)
+        hash_contact(id, tag, c);
+    else
+        randombytes_buf(tag, TAG_LEN);
+    pthread_rwlock_unlock(id->lock);
+}
+
 /* ---- Life ---- */
+
+static int keep_pepper(struct identity *id, const uint8_t pepper[PEPPER_LEN], struct buf *err)
+{
+    id->pepper = sodium_init() < 0 ? NULL : sodium_malloc(PEPPER_LEN);
+    if (!id->pepper) {
+        buf_adds(err, "no locked memory for the pepper");
+        return -1;
+    }
+    memcpy(id->pepper, pepper, PEPPER_LEN);
+    sodium_mprotect_readonly(id->pepper);
+    return 0;
+}
 
 struct identity *identity_new(const uint8_t pepper[PEPPER_LEN], const struct phone_plan *plans,
                               size_t plan_count, const char *mail_rules, struct buf *err)
 {
     struct identity *id = xcalloc(1, sizeof *id);
 
+    id->lock = xcalloc(1, sizeof *id->lock);
+    pthread_rwlock_init(id->lock, NULL);
     id->plans = plans;
     id->plan_count = plan_count;
-    if (load_rules(id, mail_rules, err) != 0)
-        goto failed;
-    id->pepper = sodium_init() < 0 ? NULL : sodium_malloc(PEPPER_LEN);
-    if (!id->pepper) {
-        buf_adds(err, "no locked memory for the pepper");
-        goto failed;
-    }
-    memcpy(id->pepper, pepper, PEPPER_LEN);
-    sodium_mprotect_readonly(id->pepper);
-    return id;
-failed:
+    if (load_rules(id, mail_rules, err) == 0 && (!pepper || keep_pepper(id, pepper, err) == 0))
+        return id;
     identity_free(id);
     return NULL;
+}
+
+void identity_forget(struct identity *id)
+{
+    pthread_rwlock_wrlock(id->lock);
+    sodium_free(id->pepper); /* wipes it */
+    id->pepper = NULL;
+    pthread_rwlock_unlock(id->lock);
 }
 
 void identity_free(struct identity *id)
@@ -594,6 +621,8 @@ void identity_free(struct identity *id)
     if (!id)
         return;
     sodium_free(id->pepper);
+    pthread_rwlock_destroy(id->lock);
+    free(id->lock);
     free(id->rules);
     free(id->rule_text);
     free(id);

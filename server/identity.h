@@ -42,10 +42,11 @@ enum contact_reason {
     CONTACT_BAD_PHONE,    /* digits, but no number of the chosen or the dialled country */
 };
 
-struct identity; /* plans, mail rules and the pepper; constant after identity_new */
+struct identity; /* plans, mail rules and the pepper; constant but for identity_forget */
 
 /* Reads the mail rules (one line: DOMAIN FLAGS CANONICAL-DOMAIN). `plans` must outlive the object.
- * The pepper is copied into guarded memory. NULL, with a line in err, if the rules are wrong. */
+ * The pepper is copied into guarded memory; NULL: there is none any more. NULL, with a line in err,
+ * if the rules are wrong. */
 struct identity *identity_new(const uint8_t pepper[PEPPER_LEN], const struct phone_plan *plans,
                               size_t plan_count, const char *mail_rules, struct buf *err);
 void identity_free(struct identity *id);
@@ -55,7 +56,11 @@ void identity_free(struct identity *id);
 enum contact_reason identity_contact(const struct identity *id, struct contact *out,
                                      const char *typed, const char *country);
 
-/* tag = BLAKE2b-256(key = pepper, "petition-tag/v1\n" || kind || canonical). Thread-safe. */
+/* Wipes the pepper. Waits for tags that are being computed. Any thread. */
+void identity_forget(struct identity *id);
+
+/* tag = BLAKE2b-256(key = pepper, "petition-tag/v1\n" || kind || canonical); without a pepper
+ * random bytes, which stand for nobody. Thread-safe. */
 void identity_tag(const struct identity *id, uint8_t tag[TAG_LEN], const struct contact *c);
 
 #endif

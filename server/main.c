@@ -12,9 +12,9 @@
 #include "probe.h"
 #include "restore.h"
 #include "seal.h"
-#include "secret_line.h"
 #include "serve.h"
 #include "setup.h"
+#include "terminal.h"
 #include "verify.h"
 
 #include <cjson/cJSON.h>
@@ -54,6 +54,8 @@ static const char help_text[] =
     "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
     "  petition check                          configuration, keys, database, last backup, room\n"
     "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
+    "  petition close [--yes]                  for good: no more signatures, no more hashes, no "
+    "pepper\n"
     "  petition import FILE.csv                rows of paper sheets: "
     "name,contact,country,visibility\n"
     "  petition verify [--vkey VKEY] [--minisign KEY] [--save FILE] THING...\n"
@@ -80,6 +82,7 @@ enum option {
     OPTION_MINISIGN,
     OPTION_SAVE,
     OPTION_DEMO,
+    OPTION_YES,
     OPTION_HELP,
     OPTION_VERSION,
     OPTION__COUNT
@@ -102,6 +105,7 @@ static const struct {
     [OPTION_MINISIGN] = {"--minisign", NULL, "verify", true},
     [OPTION_SAVE] = {"--save", NULL, "verify", true},
     [OPTION_DEMO] = {"--demo", NULL, "init", false},
+    [OPTION_YES] = {"--yes", NULL, "close", false},
     [OPTION_HELP] = {"--help", NULL, NULL, false},
     [OPTION_VERSION] = {"--version", NULL, NULL, false},
 };
@@ -257,12 +261,12 @@ static int run_serve(const struct config *config, const struct command_line *lin
 static int run_organiser(const struct config *config, const struct command_line *line)
 {
     struct output out = {.fd = STDOUT_FILENO};
-    char password[SECRET_LINE_BYTES];
+    char password[TERMINAL_LINE_MAX];
     int status;
 
     if (strcmp(line->words[1], "add") != 0 && strcmp(line->words[1], "passwd") != 0)
         log_fatal(2, "it is `petition organiser add NAME` or `petition organiser passwd NAME`");
-    if (secret_line_read("Password: ", password) != 0)
+    if (terminal_read_line("Password: ", true, password) != 0)
         log_fatal(1, "no password on standard input");
     status = run_with(config, line, password, &out);
     sodium_memzero(password, sizeof password);
@@ -274,17 +278,35 @@ static int run_withdraw(const struct config *config, const struct command_line *
 {
     struct command_line with_code = *line;
     struct output out = {.fd = STDOUT_FILENO};
-    char code[SECRET_LINE_BYTES];
+    char code[TERMINAL_LINE_MAX];
     int status;
 
     if (strcmp(line->words[1], "-") == 0) {
-        if (secret_line_read("Withdrawal code: ", code) != 0)
+        if (terminal_read_line("Withdrawal code: ", true, code) != 0)
             log_fatal(1, "no code on standard input");
         with_code.words[1] = code;
     }
     status = run_with(config, &with_code, "", &out);
     sodium_memzero(code, sizeof code);
     return status;
+}
+
+/* What cannot be undone is asked for twice: by --yes, or by typing the origin of the log. */
+static int run_close(const struct config *config, const struct command_line *line)
+{
+    struct command_line request = {.count = 2, .words = {"close", "yes"}};
+    struct output out = {.fd = STDOUT_FILENO};
+    char origin[TERMINAL_LINE_MAX];
+
+    if (line->values[OPTION_YES])
+        return run_plain(config, &request);
+    request.words[1] = "ask";
+    if (isatty(STDIN_FILENO) && run_plain(config, &request) != 0)
+        return 1;
+    if (terminal_read_line("Type the origin of the log to close it: ", false, origin) != 0)
+        log_fatal(2, "nothing was closed: give --yes, or the origin of the log on standard input");
+    request.count = 1;
+    return run_with(config, &request, origin, &out);
 }
 
 /* Copies the listed files of the data directory to DIR, and prints where they are. */
@@ -383,7 +405,7 @@ static int run_restore(const struct config *config, const struct command_line *l
 {
     uint8_t secret[SEAL_KEY_LEN];
     const struct restore request = {line->words[1], config->data_dir, secret};
-    struct backup_manifest manifest;
+    struct restored restored;
     struct buf text;
     const char *why;
     int result;
@@ -393,10 +415,10 @@ static int run_restore(const struct config *config, const struct command_line *l
     if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
         log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
     buf_init(&text, BUF_UNLIMITED);
-    result = restore_run(&request, &manifest, &text);
+    result = restore_run(&request, &restored, &text);
     sodium_memzero(secret, sizeof secret);
     if (result == 0)
-        restore_tell(&text, config->data_dir, &manifest);
+        restore_tell(&text, config->data_dir, &restored);
     fprintf(stderr, "%s%s\n", result == 0 ? "" : "petition: ", text.data);
     buf_release(&text);
     return result == 0 ? 0 : 1;
@@ -501,23 +523,15 @@ static const struct command {
     bool needs_config;
     int (*run)(const struct config *config, const struct command_line *line);
 } commands[] = {
-    {"init", 1, true, run_init},
-    {"serve", 1, true, run_serve},
-    {"organiser", 3, true, run_organiser},
-    {"token", 2, true, run_plain},
-    {"deliver", 1, true, run_deliver},
-    {"export", 2, true, run_export},
-    {"open", 2, false, run_open},
-    {"withdraw", 2, true, run_withdraw},
-    {"backup", 2, true, run_backup},
-    {"restore", 2, true, run_restore},
-    {"check", 1, true, run_plain},
-    {"healthcheck", 1, true, run_healthcheck},
-    {"void", 3, true, run_plain},
-    {"import", 2, true, run_import},
-    {"version", 1, false, run_version},
-    {"help", 1, false, run_help},
-    {"verify", 2 + OR_MORE, false, run_verify},
+    {"init", 1, true, run_init},           {"serve", 1, true, run_serve},
+    {"organiser", 3, true, run_organiser}, {"token", 2, true, run_plain},
+    {"deliver", 1, true, run_deliver},     {"export", 2, true, run_export},
+    {"open", 2, false, run_open},          {"withdraw", 2, true, run_withdraw},
+    {"backup", 2, true, run_backup},       {"restore", 2, true, run_restore},
+    {"check", 1, true, run_plain},         {"healthcheck", 1, true, run_healthcheck},
+    {"void", 3, true, run_plain},          {"import", 2, true, run_import},
+    {"close", 1, true, run_close},         {"version", 1, false, run_version},
+    {"help", 1, false, run_help},          {"verify", 2 + OR_MORE, false, run_verify},
 };
 
 static const struct command *find_command(const char *name)

@@ -98,9 +98,11 @@ static void add_title(struct buf *out, const struct content *content, enum lang 
     buf_release(&title);
 }
 
-static void add_petition(struct buf *out, const struct pages_config *config)
+static void add_petition(struct buf *out, const struct pages_config *config,
+                         const struct publication *p)
 {
     const struct view *view = config->view;
+    const char *state = p->closed ? "closed" : view->open ? "open" : "paused";
 
     buf_adds(out, "{\"title\":");
     add_title(out, view->content, LANG_EN);
@@ -110,7 +112,7 @@ static void add_petition(struct buf *out, const struct pages_config *config)
         add_title(out, view->content, (enum lang)lang);
     }
     buf_printf(out, "},\"goal\":%d,\"state\":\"%s\",\"languages\":[\"km\",\"en\",\"fr\"]",
-               PETITION_GOAL, view->open ? "open" : "paused");
+               PETITION_GOAL, state);
     buf_adds(out, ",\"organiser\":");
     buf_json(out, *view->organiser_name ? view->organiser_name
                                         : content_text(view->content, LANG_EN, "page.organisers"));
@@ -146,7 +148,7 @@ static void add_api(struct set *s)
     add_table(out, "by_day", "day", &s->p->by_day);
     add_table(out, "by_tier", "tier", &s->p->by_tier);
     buf_addc(out, '}');
-    add_petition(add(s, json_type, s->moving, "/api/v1/petition"), s->config);
+    add_petition(add(s, json_type, s->moving, "/api/v1/petition"), s->config, s->p);
     buf_add(add(s, json_type, s->fixed, "/api/v1/addressees"), addressees->data, addressees->len);
 }
 

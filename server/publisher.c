@@ -67,7 +67,10 @@ static int collect_at(struct publication *p, struct db *db, uint32_t count_step,
     struct totals totals;
     int result;
 
-    *p = (struct publication){.at_s = now_s, .step = count_step, .log_size = db_log_size(db)};
+    *p = (struct publication){.at_s = now_s,
+                              .step = count_step,
+                              .log_size = db_log_size(db),
+                              .closed = db_close_index(db) > 0};
     p->edge = xcalloc(1, sizeof *p->edge);
     tlog_edge_copy(p->edge, db_log_right_edge(db));
     result = db_totals(db, &totals);

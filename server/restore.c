@@ -31,7 +31,7 @@
 
 struct restoring {
     const struct restore *request;
-    struct backup_manifest *manifest;
+    struct restored *out;
     struct buf *err;
     char *target; /* DIR without slashes at its end, and links followed */
     char *draft;  /* DIR.restoring */
@@ -131,7 +131,7 @@ static int check_room(struct restoring *r)
     struct statvfs disk;
 
     for (int i = 0; i < BACKUP__MEMBERS; i++)
-        needed += r->manifest->members[i].bytes;
+        needed += r->out->manifest.members[i].bytes;
     if (statvfs(r->draft, &disk) != 0)
         return complain_errno(r, r->draft);
     if (disk.f_bavail * disk.f_frsize >= needed)
@@ -155,7 +155,7 @@ static int read_manifest(struct restoring *r, struct backup_reader *reader)
         while ((got = backup_read(reader, piece, sizeof piece, &why)) > 0)
             buf_add(&json, piece, (size_t)got);
     if (got == 0 && buf_ok(&json))
-        result = backup_manifest_parse(r->manifest, json.data, &why);
+        result = backup_manifest_parse(&r->out->manifest, json.data, &why);
     buf_release(&json);
     if (result != 0)
         return complain(r, r->request->file, why);
@@ -178,7 +178,7 @@ static int unpack_member(struct restoring *r, struct backup_reader *reader, int 
     }
     sodium_memzero(piece, sizeof piece);
     sha256_end(&state, hash);
-    if (got < 0 || memcmp(hash, r->manifest->members[which].sha256, HASH_LEN) != 0)
+    if (got < 0 || memcmp(hash, r->out->manifest.members[which].sha256, HASH_LEN) != 0)
         return complain(r, r->request->file, why);
     return fsync(fd) == 0 ? 0 : complain_errno(r, r->draft);
 }
@@ -216,9 +216,9 @@ static int unpack_all(struct restoring *r, struct backup_reader *reader)
     uint64_t len;
 
     for (int i = 0; i < BACKUP__MEMBERS; i++)
-        missing += r->manifest->members[i].present;
+        missing += r->out->manifest.members[i].present;
     while ((next = backup_next(reader, name, &len, &why)) == 1) {
-        int which = find_member(r->manifest, name, len);
+        int which = find_member(&r->out->manifest, name, len);
 
         if (which < 0)
             return complain(r, r->request->file, why);
@@ -295,8 +295,8 @@ static int verify_opening(struct restoring *r, struct db *db)
     else if (seal_public_key(public_key, r->request->secret) != 0 ||
              memcmp(public_key, opening.seal_key, SEAL_KEY_LEN) != 0)
         complain(r, r->request->file, "is sealed to another key than its log names");
-    else if (strcmp(opening.origin, r->manifest->origin) != 0 ||
-             db_log_size(db) != r->manifest->size)
+    else if (strcmp(opening.origin, r->out->manifest.origin) != 0 ||
+             db_log_size(db) != r->out->manifest.size)
         complain(r, r->request->file, "has a manifest that is not that of its database");
     else
         result = verify_log_key(r, opening.origin);
@@ -327,7 +327,7 @@ static int write_audit(struct restoring *r, struct db *db)
     const struct audit_act act = {time(NULL), "operator", "restore", detail};
     int result = db_begin(db);
 
-    snprintf(detail, sizeof detail, "log size %" PRId64, r->manifest->size);
+    snprintf(detail, sizeof detail, "log size %" PRId64, r->out->manifest.size);
     if (result == DB_OK)
         result = db_audit(db, &act);
     if (result == DB_OK)
@@ -351,6 +351,7 @@ static int verify(struct restoring *r)
                            (strncmp(why.data, path, strlen(path)) == 0 ? strlen(path) + 1 : 0));
         else if (verify_opening(r, db) == 0 && verify_claims(r, db) == 0)
             result = write_audit(r, db);
+        r->out->closed = db && db_close_index(db) > 0;
     }
     db_close(db);
     buf_release(&why);
@@ -383,11 +384,11 @@ static int publish(struct restoring *r)
 
 /* ---- all of it */
 
-int restore_run(const struct restore *request, struct backup_manifest *manifest, struct buf *err)
+int restore_run(const struct restore *request, struct restored *out, struct buf *err)
 {
     char *real = realpath(request->dir, NULL); /* NULL: it is still to be made */
     struct restoring r = {.request = request,
-                          .manifest = manifest,
+                          .out = out,
                           .err = err,
                           .target = real ? real : xstrdup(request->dir),
                           .target_lock = -1,
@@ -413,8 +414,9 @@ int restore_run(const struct restore *request, struct backup_manifest *manifest,
     return result;
 }
 
-void restore_tell(struct buf *out, const char *dir, const struct backup_manifest *m)
+void restore_tell(struct buf *out, const char *dir, const struct restored *r)
 {
+    const struct backup_manifest *m = &r->manifest;
     int64_t minutes = (time(NULL) - m->at_s) / 60;
 
     buf_printf(out,
@@ -423,9 +425,12 @@ void restore_tell(struct buf *out, const char *dir, const struct backup_manifest
                "What was signed or withdrawn since then is not in it.\n",
                dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60,
                m->version);
-    buf_adds(out,
-             "Put the pepper back from where you keep it (pepper.key, or pepper_file), mode 0600, "
-             "owned as the rest: it is in no backup, and until then `petition serve` refuses to "
-             "start. With another pepper, repeats would not be recognised.\n"
-             "Then `petition check`, and let nobody start the old directory again.");
+    if (r->closed)
+        buf_adds(out, "The petition is closed: it needs no pepper.\n");
+    else
+        buf_adds(out, "Put the pepper back from where you keep it (pepper.key, or pepper_file), "
+                      "mode 0600, owned as the rest: it is in no backup, and until then `petition "
+                      "serve` refuses to start. With another pepper, repeats would not be "
+                      "recognised.\n");
+    buf_adds(out, "Then `petition check`, and let nobody start the old directory again.");
 }

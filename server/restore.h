@@ -21,12 +21,17 @@ struct restore {
     const uint8_t *secret; /* SEAL_KEY_LEN: the organisers' */
 };
 
-/* 0 and the manifest; or -1 with a line in err, and nothing left behind. Runs alone in its process.
+struct restored {
+    struct backup_manifest manifest;
+    bool closed; /* the petition is: there is no pepper to put back */
+};
+
+/* 0 and what it was; or -1 with a line in err, and nothing left behind. Runs alone in its process.
  */
-int restore_run(const struct restore *r, struct backup_manifest *manifest, struct buf *err)
+int restore_run(const struct restore *r, struct restored *out, struct buf *err)
     __attribute__((warn_unused_result));
 /* Some lines for the operator, the last without its end: what was restored, and what is left to do.
  */
-void restore_tell(struct buf *out, const char *dir, const struct backup_manifest *manifest);
+void restore_tell(struct buf *out, const char *dir, const struct restored *r);
 
 #endif

@@ -8,6 +8,7 @@
 #include "serve.h"
 
 #include "commands.h"
+#include "deliveries.h"
 #include "desk.h"
 #include "health.h"
 #include "letter.h"
@@ -34,6 +35,7 @@ struct server {
     struct tiles *tiles;
     struct lookup *lookup;
     struct receipts receipts;
+    struct deliveries *deliveries;
     struct http_server *http;
     struct http_server *metrics; /* the second listener, or NULL */
     struct monitor monitor;
@@ -71,6 +73,9 @@ static size_t fill_routes(struct server *s, struct http_route *routes)
         {HTTP_POST, HTTP_BODY_FORM, "/{lang}/withdraw", withdraw_form, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_JSON, "/api/v1/withdraw", withdraw_api, &s->withdrawing},
         {HTTP_POST, HTTP_BODY_IGNORED, "/api/v1/deliveries", organiser_post_delivery, &s->by_token},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries", deliveries_get, s->deliveries},
+        {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/log.zip", deliveries_get_log,
+         s->deliveries},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}", organiser_get_delivery, &s->by_token},
         {HTTP_GET, HTTP_BODY_NONE, "/api/v1/deliveries/{n}/bundles/{n}.zip", organiser_get_bundle,
          &s->by_token},
@@ -121,7 +126,9 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
     s->tiles = tiles_open(s->service.database, s->service.head, err);
     if (s->tiles)
         s->lookup = lookup_open(s->service.database, s->service.head, s->tiles, err);
-    if (!s->lookup)
+    if (s->lookup)
+        s->deliveries = deliveries_open(&s->service.delivery_config, err);
+    if (!s->deliveries)
         return -1;
     s->service.thanks.lookup = s->lookup;
     s->receipts = (struct receipts){&s->service.view, s->lookup};
@@ -202,6 +209,8 @@ static int start_engines(struct server *s, struct buf *err)
                                          .user = &s->desk};
     s->commands.service = &s->service;
     s->commands.gate = s->gate;
+    s->commands.publisher = s->publisher;
+    s->commands.notify = &s->notify;
     s->control = control_open(config->data_dir, commands_handle, &s->commands, err);
     return s->control ? 0 : -1;
 }
@@ -266,6 +275,7 @@ static void stop(struct server *s)
     lookup_close(s->lookup);
     live_free(s->live);
     tiles_close(s->tiles);
+    deliveries_close(s->deliveries);
     service_close(&s->service);
     notify_release(&s->notify);
     buf_release(&s->style_src);

@@ -6,6 +6,7 @@
 
 #include "files.h"
 #include "log.h"
+#include "pepper.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -21,24 +22,31 @@ static int complain(struct buf *err, const char *path, const char *why)
 
 /* ---- keys */
 
-static int open_pepper(struct service *s, struct buf *err)
+static void warn_left(void *ctx, const char *path, const char *why)
 {
-    const struct config *config = s->config;
-    char *own = files_join(config->data_dir, "pepper.key");
-    const char *path = *config->pepper_file ? config->pepper_file : own, *why;
-    uint8_t pepper[PEPPER_LEN];
-    int result = -1;
+    (void)ctx;
+    log_warn("the petition is closed, and its pepper must go, but it cannot be erased: %s (%s)",
+             path, why);
+}
 
-    if (files_read_key(path, PEPPER_KEY_LABEL, pepper, sizeof pepper, &why) != 0) {
+/* While the petition is open the pepper must be there. */
+static int open_identity(struct service *s, bool closed, struct buf *err)
+{
+    const struct content *content = s->content;
+    uint8_t pepper[PEPPER_LEN];
+    const char *why;
+
+    if (!closed && pepper_read(s->config, pepper, &why) != 0) {
+        char *path = pepper_path(s->config);
+
         complain(err, path, why);
+        free(path);
     } else {
-        s->identity = identity_new(pepper, s->content->plans, s->content->plan_count,
-                                   s->content->mail_rules.data, err);
-        result = s->identity ? 0 : -1;
+        s->identity = identity_new(closed ? NULL : pepper, content->plans, content->plan_count,
+                                   content->mail_rules.data, err);
     }
     sodium_memzero(pepper, sizeof pepper);
-    free(own);
-    return result;
+    return s->identity ? 0 : -1;
 }
 
 static int open_minisign(struct service *s, struct buf *err)
@@ -125,6 +133,10 @@ static int bring_texts_up_to_date(struct service *s, struct db *db, struct buf *
     if (result == 0 && memcmp(texts, last.text_hashes, sizeof texts) == 0 &&
         memcmp(addressees, last.addressees, HASH_LEN) == 0)
         return 0;
+    if (result == 0 && db_close_index(db) > 0) {
+        log_warn("the texts have changed, and the log of a closed petition takes no new ones");
+        return 0;
+    }
     buf_init(&entry, BUF_UNLIMITED);
     entry_text(&entry, texts, addressees);
     if (result == 0)
@@ -174,7 +186,8 @@ static void fill_view(struct service *s)
 /* What only serving needs: the pepper, the key of this boot, texts that are in the log. */
 static int open_for_serving(struct service *s, struct db *db, struct buf *err)
 {
-    if (open_pepper(s, err) != 0 || bring_texts_up_to_date(s, db, err) != 0)
+    if (open_identity(s, db_close_index(db) > 0, err) != 0 ||
+        bring_texts_up_to_date(s, db, err) != 0)
         return -1;
     s->ephemeral = ephemeral_new();
     s->runkey = runkey_open(s->config->data_dir, err);
@@ -196,6 +209,8 @@ static void start_signing(struct service *s, const struct db *db, const uint8_t 
     memcpy(s->thanks.genesis, genesis, HASH_LEN);
     memcpy(submit.seal_key, s->opening.seal_key, SEAL_KEY_LEN);
     config.submitter = s->submitter = submitter_new(&submit);
+    if (db_close_index(db) > 0)
+        submitter_close(s->submitter);
     s->signing = signing_new(&config);
 }
 
@@ -251,6 +266,8 @@ int service_open(struct service *s, const struct config *config, enum service_us
     if (!db || read_opening(s, db, err, genesis) != 0 || open_head(s, db, err) != 0 ||
         (use == SERVICE_SERVE && open_for_serving(s, db, err) != 0))
         goto fail;
+    if (db_close_index(db) > 0) /* a process before may have died in the middle */
+        pepper_destroy(config, warn_left, NULL);
     fill_view(s);
     if (use == SERVICE_SERVE)
         start_signing(s, db, genesis);
@@ -265,6 +282,7 @@ fail:
 void service_start_deliveries(struct service *s, struct publisher *publisher)
 {
     s->delivery_config.writer = s->writer;
+    s->delivery_config.head = s->head;
     s->delivery_config.publisher = publisher;
     s->delivery = delivery_open(&s->delivery_config);
 }

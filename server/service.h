@@ -2,10 +2,10 @@
  * service: what `serve` and the commands both need of a data directory, opened and checked.
  *
  * Opening takes the directory's lock, checks keys against entry 0 and the log against what has been
- * published of it, and starts the writer; for
- * serving it also appends a `text` entry if the texts have changed, and gets signing ready. It
- * fails closed: whatever is missing or does not belong here is named in one line. A struct service
- * is the composition, not a world: modules get the parts they need, never the whole.
+ * published of it, and starts the writer; what is still there of a closed petition's pepper it
+ * destroys. For serving it also appends a `text` entry if the texts have changed, and gets signing
+ * ready. It fails closed: whatever is missing or does not belong here is named in one line. A
+ * struct service is the composition, not a world: modules get the parts they need, never the whole.
  */
 #ifndef SERVICE_H
 #define SERVICE_H
@@ -39,8 +39,8 @@ struct service {
     struct delivery *delivery; /* once started */
 };
 
-/* Serving needs the pepper and brings the log's texts up to date; a command does neither, unless it
- * makes submissions: then it opens the service as for serving. */
+/* Serving needs the pepper, as long as the petition is open, and brings the log's texts up to date;
+ * a command does neither, unless it makes submissions: then it opens the service as for serving. */
 enum service_use { SERVICE_SERVE, SERVICE_COMMAND };
 
 /* 0; or -1 with a line in err, and nothing left open. SERVICE_LOCKED: another process has it. */

@@ -37,6 +37,7 @@ struct submitting {
     struct draft draft;
     uint8_t recent_key[RECENT_KEY_LEN];
     bool stored;  /* as a new one */
+    bool closed;  /* the petition was, when the writer came to it */
     bool at_risk; /* the signer says so: the answer leaves no trace that can be left out */
 };
 
@@ -128,8 +129,10 @@ static int apply(struct job *job, struct db *db)
 {
     struct submitting *s = (struct submitting *)job;
     struct signing *signing = s->signing;
-    int result = find_retry(s, db);
+    int result;
 
+    s->closed = db_close_index(db) > 0; /* whoever sends again, too */
+    result = s->closed ? DB_OK : find_retry(s, db);
     if (result != DB_NO_ROW)
         return result;
     result = submission_apply(signing->config.submitter, &s->draft, db);
@@ -174,6 +177,7 @@ static void reply_page(struct submitting *s, int status, const char *notice)
         form.values[FIELD_SEED] = seed.data;
     }
     publisher_current(s->signing->publisher, &now);
+    now.closed |= submitter_closed(s->signing->config.submitter);
     view_petition(&page, view, s->form.lang, &now, &form);
     buf_wipe(&seed);
     http_reply(s->request, status, "text/html; charset=utf-8", &page);
@@ -208,6 +212,21 @@ static void reply_busy(struct submitting *s)
         http_problem(s->request, 503, "Please send it again: it counts once.", NULL);
     else
         reply_page(s, 503, "sign.busy");
+}
+
+/* Nobody can sign: for now, or any more. */
+static void reply_shut(struct submitting *s, int status, const char *detail)
+{
+    if (s->api)
+        http_problem(s->request, status, detail, NULL);
+    else
+        reply_page(s, status, NULL);
+}
+
+static void reply_closed(struct submitting *s)
+{
+    submitter_close(s->signing->config.submitter);
+    reply_shut(s, 410, "The petition is closed: it cannot be signed any more.");
 }
 
 /* The codes; and if this form was stored, not found again, what opens its entry. */
@@ -255,6 +274,8 @@ static void on_written(struct http_request *rq, void *ctx)
     (void)rq;
     if (s->job.result != JOB_COMMITTED)
         reply_busy(s);
+    else if (s->closed)
+        reply_closed(s);
     else if (s->api)
         reply_receipt(s);
     else
@@ -319,11 +340,12 @@ static void handle(struct signing *signing, struct http_request *rq, bool api)
         return;
     }
     s->at_risk = !api && says_at_risk(&s->input);
+    if (submitter_closed(signing->config.submitter)) {
+        reply_closed(s);
+        return;
+    }
     if (!signing->config.view->open) {
-        if (api)
-            http_problem(rq, 403, "Signing is paused.", NULL);
-        else
-            reply_page(s, 403, NULL);
+        reply_shut(s, 403, "Signing is paused.");
         return;
     }
     if (!form_validate(&s->form, &s->input, &rules)) {

@@ -9,12 +9,14 @@
 #include "log.h"
 
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
 struct submitter {
     struct submit_config config;
     struct seal_batch *seals; /* the writer's */
+    atomic_bool closed;
 };
 
 struct submitter *submitter_new(const struct submit_config *config)
@@ -30,6 +32,16 @@ void submitter_free(struct submitter *s)
 {
     seal_batch_free(s->seals);
     free(s);
+}
+
+void submitter_close(struct submitter *s)
+{
+    atomic_store(&s->closed, true);
+}
+
+bool submitter_closed(const struct submitter *s)
+{
+    return atomic_load(&s->closed);
 }
 
 int submitter_begin(struct submitter *s)
@@ -111,6 +123,8 @@ int submission_apply(struct submitter *s, struct draft *d, struct db *db)
                              .batch = d->batch};
     int result;
 
+    if (db_close_index(db) > 0)
+        return DB_NO_ROW;
     seal_add(s->seals, sealed, &row.sealed_len, &d->record);
     memcpy(row.country, form->country, sizeof row.country);
     result = db_log_append(db, &d->entry, &d->index);

@@ -26,6 +26,9 @@ struct submit_config {
 
 struct submitter *submitter_new(const struct submit_config *config);
 void submitter_free(struct submitter *s);
+/* The petition is closed: handlers need not try any more. Any thread. */
+void submitter_close(struct submitter *s);
+bool submitter_closed(const struct submitter *s);
 /* Around every transaction attempt: the life of the ephemeral sealing key. */
 int submitter_begin(struct submitter *s) DB_CHECKED;
 void submitter_end(struct submitter *s);
@@ -51,7 +54,8 @@ void draft_release(struct draft *d);
  * else. False if the record is too long to seal. */
 bool submission_prepare(const struct submitter *s, struct draft *d)
     __attribute__((warn_unused_result));
-/* Appends the entry and stores the submission. */
+/* Appends the entry and stores the submission. DB_NO_ROW, and nothing is stored, if the petition is
+ * closed. */
 int submission_apply(struct submitter *s, struct draft *d, struct db *db) DB_CHECKED;
 
 #endif

@@ -151,8 +151,6 @@ static void add_form(const struct page *page, const struct view_form *form)
 {
     cJSON *field;
 
-    if (page->v->open)
-        page_flag(page->data, "open");
     field = add_field(page, form, FIELD_NAME);
     page_text(field, "value", value_of(form, FIELD_NAME));
     field = add_field(page, form, FIELD_CONTACT);
@@ -185,6 +183,7 @@ void view_petition(struct buf *out, const struct view *v, enum lang lang,
     if (p->confirmed > 0)
         page_count(&page, page.data, "confirmed", p->confirmed);
     add_addressees(&page);
+    page_flag(page.data, p->closed ? "closed" : v->open ? "open" : "paused");
     add_form(&page, form);
     page_finish(&page, "petition", out);
 }

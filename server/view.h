@@ -18,7 +18,7 @@ struct view {
     const char *organiser_name;    /* "" : the catalogue's "the organisers" */
     const char *organiser_contact; /* may be "" */
     const char *minisign_key;      /* "RW…" */
-    bool open;                     /* false: signing is paused */
+    bool open;                     /* false: signing is paused, unless the petition is closed */
     uint32_t count_step;
     int publish_every_s;
 };

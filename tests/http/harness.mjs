@@ -400,6 +400,16 @@ export class Service {
     }
 }
 
+/** Runs the test on a service of its own, which it then ends in good order. */
+export async function withService(options, work) {
+    const service = await Service.create(options);
+    try {
+        await work(service);
+    } finally {
+        await service.close();
+    }
+}
+
 class Answer {
     constructor(message, body) {
         this.status = message.statusCode;

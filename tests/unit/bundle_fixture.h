@@ -16,11 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FROZEN_S  1508760002 /* 2017-10-23 12:00:02 UTC */
-#define DAY       17462      /* 2017-10-23 */
-#define PART      "signatures/part-001.csv"
-#define ENTRY_TWO 1 /* position of the addressee that gets no names */
-#define CHINA     7
+#define FROZEN_S   1508760002 /* 2017-10-23 12:00:02 UTC */
+#define DAY        17462      /* 2017-10-23 */
+#define PART       "signatures/part-001.csv"
+#define ENTRY_TWO  1 /* position of the addressee that gets no names */
+#define CHINA      7
+#define ROOT       "MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="
+#define CHECKPOINT "petition.example\n5\n" ROOT "\n\n\u2014 petition.example AAAAAA==\n"
 
 static struct content *content;
 static struct minisign *minisign;
@@ -142,6 +144,7 @@ static inline int open_fixture(void **state)
                                   .base_url = "https://petition.example",
                                   .dir = f.dir,
                                   .delivery = &f.row,
+                                  .checkpoint = CHECKPOINT,
                                   .progress = on_progress};
     return f.reader ? 0 : -1;
 }

@@ -541,9 +541,38 @@ static void a_short_code_is_read_in_any_spelling_and_printed_in_one(void **state
     assert_string_equal(plain, "9007199254740992-0000-0000");
 }
 
+static void dlv_and_close_have_their_exact_bytes(void **state)
+{
+    const struct closing_figures figures = {.sign = 5, .withdrawn = 1, .removed = 2, .repeats = 3};
+    struct dlv_entry d = {.n = 12, .size = 345};
+    struct buf entry, expected;
+
+    (void)state;
+    buf_init(&entry, BUF_UNLIMITED);
+    buf_init(&expected, BUF_UNLIMITED);
+    buf_adds(&expected, "{\"v\":1,\"t\":\"dlv\",\"n\":12,\"size\":345,\"manifests\":[");
+    for (int i = 0; i < ENTRY_MANIFESTS; i++) {
+        memset(d.manifests[i], i + 0xa0, HASH_LEN);
+        buf_adds(&expected, i > 0 ? ",\"" : "\"");
+        for (int at = 0; at < HASH_LEN; at++)
+            buf_printf(&expected, "%02x", i + 0xa0);
+        buf_addc(&expected, '"');
+    }
+    buf_adds(&expected, "]}");
+    entry_dlv(&entry, &d);
+    assert_string_equal(entry.data, expected.data);
+    buf_clear(&entry);
+    entry_close(&entry, &figures);
+    assert_string_equal(entry.data,
+                        "{\"v\":1,\"t\":\"close\",\"sign\":5,\"wd\":1,\"void\":2,\"repeats\":3}");
+    buf_release(&entry);
+    buf_release(&expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dlv_and_close_have_their_exact_bytes),
         cmocka_unit_test(the_published_example_gives_its_published_hashes),
         cmocka_unit_test(a_time_belongs_to_the_utc_day_of_the_calendar),
         cmocka_unit_test(every_day_from_1600_to_2400_is_written_as_the_c_library_does),

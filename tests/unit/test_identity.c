@@ -539,6 +539,34 @@ static void tag_of(uint8_t tag[TAG_LEN], const struct identity *id, const char *
     identity_tag(id, tag, &c);
 }
 
+static void a_forgotten_pepper_gives_tags_that_stand_for_nobody(void **state)
+{
+    uint8_t tags[4][TAG_LEN];
+    struct identity *id;
+    struct buf err;
+
+    (void)state;
+    buf_init(&err, BUF_UNLIMITED);
+    id = identity_new(pepper, NULL, 0, "", &err);
+    assert_non_null(id);
+    tag_of(tags[0], id, "sok@example.org");
+    tag_of(tags[1], id, "sok@example.org");
+    assert_memory_equal(tags[0], tags[1], TAG_LEN);
+    identity_forget(id);
+    identity_forget(id);
+    tag_of(tags[2], id, "sok@example.org");
+    tag_of(tags[3], id, "sok@example.org");
+    assert_memory_not_equal(tags[2], tags[0], TAG_LEN);
+    assert_memory_not_equal(tags[2], tags[3], TAG_LEN);
+    identity_free(id);
+    id = identity_new(NULL, NULL, 0, "", &err);
+    assert_non_null(id);
+    tag_of(tags[3], id, "sok@example.org");
+    assert_memory_not_equal(tags[3], tags[0], TAG_LEN);
+    identity_free(id);
+    buf_release(&err);
+}
+
 static void one_person_has_one_tag(void **state)
 {
     static const char *const same[][2] = {
@@ -591,6 +619,7 @@ int main(void)
         cmocka_unit_test(a_plan_without_lengths_takes_what_e164_allows),
         cmocka_unit_test(the_dash_rule_cuts_at_the_first_dash),
         cmocka_unit_test(wrong_mail_rules_are_refused_with_their_line),
+        cmocka_unit_test(a_forgotten_pepper_gives_tags_that_stand_for_nobody),
         cmocka_unit_test(one_person_has_one_tag),
         cmocka_unit_test(another_contact_kind_or_pepper_is_another_tag),
     };

@@ -62,6 +62,28 @@ static void append(const char *text, int count)
     assert_int_equal(writer_run(writer, &last_job.job), JOB_COMMITTED);
 }
 
+static void append_wd(int64_t index)
+{
+    const uint8_t secret[HASH_LEN] = {0};
+    struct buf entry;
+
+    buf_init(&entry, BUF_UNLIMITED);
+    entry_wd(&entry, index, secret);
+    append(entry.data, 1);
+    buf_release(&entry);
+}
+
+static void append_dlv(int64_t n, int64_t size)
+{
+    const struct dlv_entry d = {.n = n, .size = size};
+    struct buf entry;
+
+    buf_init(&entry, BUF_UNLIMITED);
+    entry_dlv(&entry, &d);
+    append(entry.data, 1);
+    buf_release(&entry);
+}
+
 static void publish(void)
 {
     assert_int_equal(head_publish(head, writer, &last_job.edge), 0);
@@ -123,7 +145,7 @@ static void nothing_is_told_before_it_is_published(void **state)
     publish();
     assert_int_equal(seen(1).since, 6);
     assert_int_equal(seen(1).end, -1);
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);
+    append_wd(1);
     assert_int_equal(seen(1).end, -1);
     append(NULL, 1);
     assert_unknown(7);
@@ -171,13 +193,13 @@ static void assert_in(int64_t index, const char *expected)
 static void a_signature_was_in_the_deliveries_frozen_while_it_was_live(void **state)
 {
     (void)state;
-    append(NULL, 4);                                                          /* 1 to 4 */
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);                  /* 5 */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":1,\"size\":6,\"manifests\":[]}", 1); /* 6 */
-    append("{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"x\"}", 1);                  /* 7 */
-    append(NULL, 1);                                                          /* 8 */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":2,\"size\":9,\"manifests\":[]}", 1); /* 9 */
-    append("{\"v\":1,\"t\":\"void\",\"i\":3,\"why\":\"test\"}", 1);           /* 10 */
+    append(NULL, 4);                                                /* 1 to 4 */
+    append_wd(1);                                                   /* 5 */
+    append_dlv(1, 6);                                               /* 6 */
+    append_wd(2);                                                   /* 7 */
+    append(NULL, 1);                                                /* 8 */
+    append_dlv(2, 9);                                               /* 9 */
+    append("{\"v\":1,\"t\":\"void\",\"i\":3,\"why\":\"test\"}", 1); /* 10 */
     publish();
     assert_in(1, "");
     assert_in(2, "1 ");
@@ -185,7 +207,7 @@ static void a_signature_was_in_the_deliveries_frozen_while_it_was_live(void **st
     assert_in(4, "1 2 ");
     assert_in(8, "2 ");
     /* One that is not published is not told. */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":3,\"size\":11,\"manifests\":[]}", 1);
+    append_dlv(3, 11);
     assert_in(4, "1 2 ");
     publish();
     assert_in(4, "1 2 3 ");
@@ -251,7 +273,7 @@ static void a_submission_ends_once(void **state)
 {
     (void)state;
     append(NULL, 2);
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);
+    append_wd(1);
     last_job.text = "{\"v\":1,\"t\":\"void\",\"i\":1,\"why\":\"test\"}";
     assert_int_equal(writer_run(writer, &last_job.job), JOB_FAILED);
 }

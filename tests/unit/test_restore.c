@@ -169,10 +169,10 @@ static void craft(const struct craft *how)
 static int restore(struct buf *err)
 {
     const struct restore request = {file, target, secret};
-    struct backup_manifest manifest;
+    struct restored restored;
 
     buf_init(err, BUF_UNLIMITED);
-    return restore_run(&request, &manifest, err);
+    return restore_run(&request, &restored, err);
 }
 
 static bool is_there(const char *path)

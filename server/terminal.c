@@ -1,7 +1,7 @@
 /*
- * secret_line: a line of standard input (see secret_line.h). The main thread of a command.
+ * terminal: one line of standard input (see terminal.h). The main thread of a command.
  */
-#include "secret_line.h"
+#include "terminal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +21,18 @@ static void set_echo(bool on)
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &settings);
 }
 
-int secret_line_read(const char *prompt, char line[SECRET_LINE_BYTES])
+int terminal_read_line(const char *prompt, bool hidden, char line[TERMINAL_LINE_MAX])
 {
     bool terminal = isatty(STDIN_FILENO);
     char *got;
 
     if (terminal) {
         fputs(prompt, stderr);
-        set_echo(false);
+        if (hidden)
+            set_echo(false);
     }
-    got = fgets(line, SECRET_LINE_BYTES, stdin);
-    if (terminal) {
+    got = fgets(line, TERMINAL_LINE_MAX, stdin);
+    if (terminal && hidden) {
         set_echo(true);
         fputc('\n', stderr);
     }

@@ -1,0 +1,27 @@
+/*
+ * deliveries: what everybody may know of deliveries: GET /api/v1/deliveries, and log.zip.
+ *
+ * {"deliveries":[{"delivery":N,"date":"YYYY-MM-DD","log_size":N,"root":"base64","entry":N,
+ *   "submissions":N,"signatures":N,"repeats":N,"manifests":[19 hex SHA-256],
+ *   "log_zip":"/api/v1/deliveries/N/log.zip","handovers":[{"addressee":N,"date":"YYYY-MM-DD"}]}]}
+ *
+ * Those that the log has an entry of, the oldest first. `log_size` and `root` are those of the
+ * frozen log, `entry` is the index of the `dlv` entry. Notes of hand-overs are not in it.
+ */
+#ifndef DELIVERIES_H
+#define DELIVERIES_H
+
+#include "delivery.h"
+#include "http.h"
+
+struct deliveries;
+
+/* A connection of its own to the database. NULL with a line in err. */
+struct deliveries *deliveries_open(const struct delivery_config *config, struct buf *err);
+void deliveries_close(struct deliveries *d);
+
+/* Handlers; ctx is the struct deliveries. */
+http_handler deliveries_get;     /* GET /api/v1/deliveries */
+http_handler deliveries_get_log; /* GET /api/v1/deliveries/{n}/log.zip */
+
+#endif
