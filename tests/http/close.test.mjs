@@ -347,6 +347,7 @@ test('killed at any moment it is open with its pepper, or closed and without one
     const { acknowledged } = await signing.done;
     await filled.close();
     const outcomes = { open: 0, closed: 0, pepper: 0 };
+    const delays = [10, 10]; // of each way, moving around the moment of the commit
     for (let i = 0; i < 24; i++) {
         const service = new Service(filled.copy());
         const running = i % 2 === 1;
@@ -357,7 +358,7 @@ test('killed at any moment it is open with its pepper, or closed and without one
         const ended = new Promise((resolve) => {
             child.once('close', resolve);
         });
-        await sleep(6 * i);
+        await sleep(delays[i % 2]);
         if (running)
             await service.kill9();
         else
@@ -366,6 +367,7 @@ test('killed at any moment it is open with its pepper, or closed and without one
         const closed = await closeEntry(service.dir);
         const pepper = existsSync(service.file('pepper.key'));
         outcomes[closed ? 'closed' : 'open']++;
+        delays[i % 2] *= closed ? 0.85 : 1.6;
         outcomes.pepper += Boolean(closed) && pepper;
 try {
             assert.ok(closed || pepper, 'open means that the pepper is there');
