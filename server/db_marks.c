@@ -6,38 +6,22 @@
  */
 #include "db_internal.h"
 
-#include <stdio.h>
-#include <string.h>
-
-/* The number behind `"name":`, or -1. The entry is one that this program has written. */
-static int64_t number_of(const char *body, const char *name)
-{
-    const char *at = strstr(body, name);
-    long long n = 0;
-
-    return at && sscanf(at + strlen(name), "%lld", &n) == 1 ? n : -1;
-}
-
-static bool is_type(const struct buf *body, const char *type)
-{
-    char start[40];
-
-    snprintf(start, sizeof start, "{\"v\":1,\"t\":\"%s\",", type);
-    return strncmp(body->data, start, strlen(start)) == 0;
-}
+#include "entry_read.h"
 
 int db_mark_entry(struct db *db, int64_t index, const struct buf *body)
 {
-    if (body->len == SIGN_ENTRY_BYTES && is_type(body, "sign"))
-        return DB_OK;
-    if (is_type(body, "wd") || is_type(body, "void")) {
-        db_bind_int(db, SQL_LOG_END_ADD, 1, number_of(body->data, "\"i\":"));
+    struct entry e;
+
+    if (body->len == SIGN_ENTRY_BYTES || entry_read(&e, body->data, body->len) != 0)
+        return DB_OK; /* most are of that length, and none that is marked has it */
+    if (e.type == ENTRY_WD || e.type == ENTRY_VOID) {
+        db_bind_int(db, SQL_LOG_END_ADD, 1, e.target);
         db_bind_int(db, SQL_LOG_END_ADD, 2, index);
         return db_exec(db, SQL_LOG_END_ADD);
     }
-    if (is_type(body, "dlv")) {
-        db_bind_int(db, SQL_LOG_DELIVERY_ADD, 1, number_of(body->data, "\"n\":"));
-        db_bind_int(db, SQL_LOG_DELIVERY_ADD, 2, number_of(body->data, "\"size\":"));
+    if (e.type == ENTRY_DLV) {
+        db_bind_int(db, SQL_LOG_DELIVERY_ADD, 1, e.n);
+        db_bind_int(db, SQL_LOG_DELIVERY_ADD, 2, e.size);
         db_bind_int(db, SQL_LOG_DELIVERY_ADD, 3, index);
         return db_exec(db, SQL_LOG_DELIVERY_ADD);
     }
@@ -47,7 +31,7 @@ int db_mark_entry(struct db *db, int64_t index, const struct buf *body)
 int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_why *why)
 {
     struct buf body;
-    char reason[40];
+    struct entry e;
     int result;
 
     buf_init(&body, BUF_UNLIMITED);
@@ -57,11 +41,10 @@ int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_wh
     if (result == DB_OK) {
         *entry = db_column_int(db, SQL_LOG_END_GET, 0);
         db_add_column(db, SQL_LOG_END_GET, 1, &body);
-        for (int i = 0; i < VOID__MAX; i++) {
-            snprintf(reason, sizeof reason, "\"why\":\"%s\"", void_why_names[i]);
-            if (strstr(body.data, reason))
-                *why = (enum void_why)i;
-        }
+        if (entry_read(&e, body.data, body.len) != 0)
+            result = DB_BROKEN;
+        else if (e.type == ENTRY_VOID)
+            *why = e.why;
     }
     db_finish(db, SQL_LOG_END_GET);
     buf_release(&body);

@@ -9,7 +9,6 @@
 
 #include "input.h"
 
-#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,8 +35,8 @@ static void reply_page(struct http_request *rq, int status, struct buf *page)
 static void set_codes(struct view_thanks *shown, char codes[2][CODE_MAX],
                       const struct ticket *ticket)
 {
-    entry_short_code(codes[0], ticket->index, ticket->leaf);
-    entry_withdraw_code(codes[1], ticket->index, ticket->seed);
+    entry_short_code(codes[0], ticket->opening.index, ticket->leaf);
+    entry_withdraw_code(codes[1], ticket->opening.index, ticket->seed);
     shown->short_code = codes[0];
     shown->withdraw_code = codes[1];
 }
@@ -110,7 +109,7 @@ void thanks_page(struct http_request *rq, void *ctx)
     } else {
         buf_printf(&address, "/%s/thanks/%s", http_lang(rq), text);
         shown.address = address.data;
-        shown.published = lookup_size(t->lookup) > ticket.index;
+        shown.published = lookup_size(t->lookup) > ticket.opening.index;
         shown.ticket = ticket.full ? text : NULL;
         if (http_query(rq, VIEW_STILL))
             shown.reload_s = 0;
@@ -138,7 +137,7 @@ static void reply_proof(struct http_request *rq, const struct thanks *t,
     struct buf file;
 
     buf_init(&file, BUF_UNLIMITED);
-    if (lookup_proof(t->lookup, ticket->index, &file) == DB_OK)
+    if (lookup_proof(t->lookup, ticket->opening.index, &file) == DB_OK)
         reply_file(rq, "text/plain; charset=utf-8",
                    "attachment; filename=\"petition-receipt.tlog-proof\"", &file);
     else
@@ -146,29 +145,13 @@ static void reply_proof(struct http_request *rq, const struct thanks *t,
     buf_release(&file);
 }
 
-static void add_bytes(struct buf *out, const char *name, const uint8_t bytes[HASH_LEN])
-{
-    buf_printf(out, ",\"%s\":\"", name);
-    buf_base64(out, bytes, HASH_LEN);
-    buf_addc(out, '"');
-}
-
-/* {"v":1,"index":N,"genesis":B,"r":B,"r2":B,"contact":"canonical contact","fields":"FIELDS"} */
-static void reply_opening(struct http_request *rq, const struct thanks *t,
-                          const struct ticket *ticket)
+static void reply_opening(struct http_request *rq, const struct thanks *t, struct ticket *ticket)
 {
     struct buf file;
 
-    buf_init(&file, BUF_UNLIMITED);
-    buf_printf(&file, "{\"v\":1,\"index\":%" PRId64, ticket->index);
-    add_bytes(&file, "genesis", t->genesis);
-    add_bytes(&file, "r", ticket->r);
-    add_bytes(&file, "r2", ticket->r2);
-    buf_adds(&file, ",\"contact\":");
-    buf_json(&file, ticket->contact.data);
-    buf_adds(&file, ",\"fields\":");
-    buf_json(&file, ticket->fields.data);
-    buf_addc(&file, '}');
+    buf_init(&file, OPENING_FILE_MAX);
+    memcpy(ticket->opening.genesis, t->genesis, HASH_LEN);
+    opening_write(&file, &ticket->opening);
     reply_file(rq, "application/json", "attachment; filename=\"petition-receipt.opening.json\"",
                &file);
 }
@@ -176,7 +159,8 @@ static void reply_opening(struct http_request *rq, const struct thanks *t,
 static void reply_step(struct http_request *rq, const struct thanks *t, const char *text,
                        const struct ticket *ticket)
 {
-    const struct view_save shown = {text, ticket->index, lookup_size(t->lookup) > ticket->index};
+    const struct view_save shown = {text, ticket->opening.index,
+                                    lookup_size(t->lookup) > ticket->opening.index};
     struct buf page;
 
     buf_init(&page, BUF_UNLIMITED);
@@ -212,7 +196,7 @@ void thanks_save(struct http_request *rq, void *ctx)
     if (ticket_read(&ticket, &t->keys, text, time(NULL)) != 0 || !ticket.full) {
         reply_gone(rq, t);
     } else {
-        published = lookup_size(t->lookup) > ticket.index;
+        published = lookup_size(t->lookup) > ticket.opening.index;
         if (published && strcmp(file, "proof") == 0)
             reply_proof(rq, t, &ticket);
         else if (published && strcmp(file, "opening") == 0)

@@ -16,6 +16,7 @@
 #include <sodium.h>
 
 #define ORIGIN "lookup.example/log"
+#define SECRET "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 static struct writer *writer;
 static struct head *head;
@@ -65,6 +66,20 @@ static void append(const char *text, int count)
 static void publish(void)
 {
     assert_int_equal(head_publish(head, writer, &last_job.edge), 0);
+}
+
+/* The text of a dlv entry. */
+static const char *delivery(int n, int size)
+{
+    static char text[2000];
+    size_t len =
+        (size_t)snprintf(text, sizeof text,
+                         "{\"v\":1,\"t\":\"dlv\",\"n\":%d,\"size\":%d,\"manifests\":[", n, size);
+
+    for (int i = 0; i < 19; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s\"%064d\"", i ? "," : "", i);
+    snprintf(text + len, sizeof text - len, "]}");
+    return text;
 }
 
 static int open_log(void **state)
@@ -123,7 +138,7 @@ static void nothing_is_told_before_it_is_published(void **state)
     publish();
     assert_int_equal(seen(1).since, 6);
     assert_int_equal(seen(1).end, -1);
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);
+    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"" SECRET "\"}", 1);
     assert_int_equal(seen(1).end, -1);
     append(NULL, 1);
     assert_unknown(7);
@@ -171,13 +186,13 @@ static void assert_in(int64_t index, const char *expected)
 static void a_signature_was_in_the_deliveries_frozen_while_it_was_live(void **state)
 {
     (void)state;
-    append(NULL, 4);                                                          /* 1 to 4 */
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);                  /* 5 */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":1,\"size\":6,\"manifests\":[]}", 1); /* 6 */
-    append("{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"x\"}", 1);                  /* 7 */
-    append(NULL, 1);                                                          /* 8 */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":2,\"size\":9,\"manifests\":[]}", 1); /* 9 */
-    append("{\"v\":1,\"t\":\"void\",\"i\":3,\"why\":\"test\"}", 1);           /* 10 */
+    append(NULL, 4);                                                  /* 1 to 4 */
+    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"" SECRET "\"}", 1); /* 5 */
+    append(delivery(1, 6), 1);                                        /* 6 */
+    append("{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"" SECRET "\"}", 1); /* 7 */
+    append(NULL, 1);                                                  /* 8 */
+    append(delivery(2, 9), 1);                                        /* 9 */
+    append("{\"v\":1,\"t\":\"void\",\"i\":3,\"why\":\"test\"}", 1);   /* 10 */
     publish();
     assert_in(1, "");
     assert_in(2, "1 ");
@@ -185,7 +200,7 @@ static void a_signature_was_in_the_deliveries_frozen_while_it_was_live(void **st
     assert_in(4, "1 2 ");
     assert_in(8, "2 ");
     /* One that is not published is not told. */
-    append("{\"v\":1,\"t\":\"dlv\",\"n\":3,\"size\":11,\"manifests\":[]}", 1);
+    append(delivery(3, 11), 1);
     assert_in(4, "1 2 ");
     publish();
     assert_in(4, "1 2 3 ");
@@ -251,7 +266,7 @@ static void a_submission_ends_once(void **state)
 {
     (void)state;
     append(NULL, 2);
-    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"x\"}", 1);
+    append("{\"v\":1,\"t\":\"wd\",\"i\":1,\"s\":\"" SECRET "\"}", 1);
     last_job.text = "{\"v\":1,\"t\":\"void\",\"i\":1,\"why\":\"test\"}";
     assert_int_equal(writer_run(writer, &last_job.job), JOB_FAILED);
 }
