@@ -6,8 +6,8 @@
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
-          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content listener probe \
-          http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
+          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_copy db_check petition_text content \
+          listener probe http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive bundle delivery \
           archive_read fetch log_source log_check bundle_check things verify \
