@@ -41,7 +41,9 @@ int db_submission_end(struct db *db, int64_t index, int64_t *entry, enum void_wh
     if (result == DB_OK) {
         *entry = db_column_int(db, SQL_LOG_END_GET, 0);
         body = db_column_blob(db, SQL_LOG_END_GET, 1, &len);
-        if (entry_read(&e, body, len) == 0 && e.type == ENTRY_VOID)
+        if (entry_read(&e, body, len) != 0)
+            result = DB_BROKEN;
+        else if (e.type == ENTRY_VOID)
             *why = e.why;
     }
     db_finish(db, SQL_LOG_END_GET);

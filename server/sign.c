@@ -236,15 +236,15 @@ static void reply_codes(struct submitting *s)
     struct ticket ticket;
 
     ticket_init(&ticket);
-    ticket.index = s->draft.index;
+    ticket.opening.index = s->draft.index;
     memcpy(ticket.seed, s->form.seed, SEED_LEN);
     memcpy(ticket.leaf, s->draft.leaf, HASH_LEN);
     if (s->stored && !s->at_risk) {
         ticket.full = true;
-        memcpy(ticket.r, s->draft.opening, HASH_LEN);
-        memcpy(ticket.r2, s->draft.r2, HASH_LEN);
-        buf_adds(&ticket.contact, s->form.canonical.canonical);
-        buf_add(&ticket.fields, s->draft.fields.data, s->draft.fields.len);
+        memcpy(ticket.opening.r, s->draft.opening, HASH_LEN);
+        memcpy(ticket.opening.r2, s->draft.r2, HASH_LEN);
+        buf_adds(&ticket.opening.contact, s->form.canonical.canonical);
+        buf_add(&ticket.opening.fields, s->draft.fields.data, s->draft.fields.len);
     }
     if (s->at_risk)
         thanks_at_risk(s->request, thanks, &ticket);

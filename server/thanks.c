@@ -8,7 +8,6 @@
 #include "thanks.h"
 
 #include "input.h"
-#include "opening.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -36,8 +35,8 @@ static void reply_page(struct http_request *rq, int status, struct buf *page)
 static void set_codes(struct view_thanks *shown, char codes[2][CODE_MAX],
                       const struct ticket *ticket)
 {
-    entry_short_code(codes[0], ticket->index, ticket->leaf);
-    entry_withdraw_code(codes[1], ticket->index, ticket->seed);
+    entry_short_code(codes[0], ticket->opening.index, ticket->leaf);
+    entry_withdraw_code(codes[1], ticket->opening.index, ticket->seed);
     shown->short_code = codes[0];
     shown->withdraw_code = codes[1];
 }
@@ -110,7 +109,7 @@ void thanks_page(struct http_request *rq, void *ctx)
     } else {
         buf_printf(&address, "/%s/thanks/%s", http_lang(rq), text);
         shown.address = address.data;
-        shown.published = lookup_size(t->lookup) > ticket.index;
+        shown.published = lookup_size(t->lookup) > ticket.opening.index;
         shown.ticket = ticket.full ? text : NULL;
         if (http_query(rq, VIEW_STILL))
             shown.reload_s = 0;
@@ -138,7 +137,7 @@ static void reply_proof(struct http_request *rq, const struct thanks *t,
     struct buf file;
 
     buf_init(&file, BUF_UNLIMITED);
-    if (lookup_proof(t->lookup, ticket->index, &file) == DB_OK)
+    if (lookup_proof(t->lookup, ticket->opening.index, &file) == DB_OK)
         reply_file(rq, "text/plain; charset=utf-8",
                    "attachment; filename=\"petition-receipt.tlog-proof\"", &file);
     else
@@ -146,21 +145,13 @@ static void reply_proof(struct http_request *rq, const struct thanks *t,
     buf_release(&file);
 }
 
-static void reply_opening(struct http_request *rq, const struct thanks *t,
-                          const struct ticket *ticket)
+static void reply_opening(struct http_request *rq, const struct thanks *t, struct ticket *ticket)
 {
-    /* Contact and fields stay the ticket's own. */
-    struct opening o = {.index = ticket->index,
-                        .contact = ticket->contact,
-                        .fields = ticket->fields};
     struct buf file;
 
-    memcpy(o.genesis, t->genesis, HASH_LEN);
-    memcpy(o.r, ticket->r, HASH_LEN);
-    memcpy(o.r2, ticket->r2, HASH_LEN);
-    buf_init(&file, BUF_UNLIMITED);
-    opening_write(&file, &o);
-    sodium_memzero(&o, sizeof o);
+    buf_init(&file, OPENING_FILE_MAX);
+    memcpy(ticket->opening.genesis, t->genesis, HASH_LEN);
+    opening_write(&file, &ticket->opening);
     reply_file(rq, "application/json", "attachment; filename=\"petition-receipt.opening.json\"",
                &file);
 }
@@ -168,7 +159,8 @@ static void reply_opening(struct http_request *rq, const struct thanks *t,
 static void reply_step(struct http_request *rq, const struct thanks *t, const char *text,
                        const struct ticket *ticket)
 {
-    const struct view_save shown = {text, ticket->index, lookup_size(t->lookup) > ticket->index};
+    const struct view_save shown = {text, ticket->opening.index,
+                                    lookup_size(t->lookup) > ticket->opening.index};
     struct buf page;
 
     buf_init(&page, BUF_UNLIMITED);
@@ -204,7 +196,7 @@ void thanks_save(struct http_request *rq, void *ctx)
     if (ticket_read(&ticket, &t->keys, text, time(NULL)) != 0 || !ticket.full) {
         reply_gone(rq, t);
     } else {
-        published = lookup_size(t->lookup) > ticket.index;
+        published = lookup_size(t->lookup) > ticket.opening.index;
         if (published && strcmp(file, "proof") == 0)
             reply_proof(rq, t, &ticket);
         else if (published && strcmp(file, "opening") == 0)

@@ -18,15 +18,13 @@
 
 void ticket_init(struct ticket *t)
 {
-    *t = (struct ticket){.index = 0};
-    buf_init(&t->contact, BUF_UNLIMITED);
-    buf_init(&t->fields, BUF_UNLIMITED);
+    *t = (struct ticket){.full = false};
+    opening_init(&t->opening);
 }
 
 void ticket_release(struct ticket *t)
 {
-    buf_wipe(&t->contact);
-    buf_wipe(&t->fields);
+    opening_release(&t->opening);
     sodium_memzero(t, sizeof *t);
 }
 
@@ -42,10 +40,10 @@ static void write_opening(struct buf *out, const struct ticket_keys *keys, const
     struct buf plain;
 
     buf_init(&plain, BUF_UNLIMITED);
-    buf_add(&plain, t->r, HASH_LEN);
-    buf_add(&plain, t->r2, HASH_LEN);
-    buf_add(&plain, t->contact.data, t->contact.len + 1);
-    buf_add(&plain, t->fields.data, t->fields.len + 1);
+    buf_add(&plain, t->opening.r, HASH_LEN);
+    buf_add(&plain, t->opening.r2, HASH_LEN);
+    buf_add(&plain, t->opening.contact.data, t->opening.contact.len + 1);
+    buf_add(&plain, t->opening.fields.data, t->opening.fields.len + 1);
     ephemeral_seal(keys->ephemeral, out, &plain, now_s);
     buf_wipe(&plain);
 }
@@ -60,11 +58,11 @@ static int read_opening(struct ticket *out, const struct ticket_keys *keys, cons
     buf_init(&plain, BUF_UNLIMITED);
     result = ephemeral_open(keys->ephemeral, &plain, text, now_s);
     if (result == 0) {
-        memcpy(out->r, plain.data, HASH_LEN);
-        memcpy(out->r2, plain.data + HASH_LEN, HASH_LEN);
+        memcpy(out->opening.r, plain.data, HASH_LEN);
+        memcpy(out->opening.r2, plain.data + HASH_LEN, HASH_LEN);
         contact_len = strlen(plain.data + 2 * HASH_LEN);
-        buf_adds(&out->contact, plain.data + 2 * HASH_LEN);
-        buf_adds(&out->fields, plain.data + 2 * HASH_LEN + contact_len + 1);
+        buf_adds(&out->opening.contact, plain.data + 2 * HASH_LEN);
+        buf_adds(&out->opening.fields, plain.data + 2 * HASH_LEN + contact_len + 1);
     }
     buf_wipe(&plain);
     return result;
@@ -80,7 +78,7 @@ void ticket_write(struct buf *out, const struct ticket_keys *keys, const struct 
     if (t->full)
         write_opening(&second, keys, t, now_s);
     for (int i = 0; i < 8; i++)
-        codes[i] = (uint8_t)(t->index >> (8 * i));
+        codes[i] = (uint8_t)(t->opening.index >> (8 * i));
     memcpy(at, t->seed, SEED_LEN);
     memcpy(at + SEED_LEN, t->leaf, HASH_LEN);
     hash_text(at + SEED_LEN + HASH_LEN, second.data);
@@ -104,7 +102,7 @@ int ticket_read(struct ticket *out, const struct ticket_keys *keys, const char *
         memcmp(hash, at + SEED_LEN + HASH_LEN, PROOF_LEN) == 0)
         result = 0;
     for (int i = 0; i < 8 && result == 0; i++)
-        out->index |= (int64_t)codes[i] << (8 * i);
+        out->opening.index |= (int64_t)codes[i] << (8 * i);
     if (result == 0) {
         memcpy(out->seed, at, SEED_LEN);
         memcpy(out->leaf, at + SEED_LEN, HASH_LEN);

@@ -20,17 +20,15 @@
 #ifndef TICKET_H
 #define TICKET_H
 
-#include "entry.h"
 #include "ephemeral.h"
+#include "opening.h"
 #include "runkey.h"
 
 struct ticket {
-    int64_t index;
     uint8_t seed[SEED_LEN];
     uint8_t leaf[HASH_LEN];
-    bool full; /* the rest is there */
-    uint8_t r[HASH_LEN], r2[HASH_LEN];
-    struct buf contact, fields; /* canonical; FIELDS */
+    struct opening opening; /* its index is always there, its genesis never */
+    bool full;              /* the rest of it is there */
 };
 void ticket_init(struct ticket *t);
 /* Overwrites it. */

@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } fro
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Service, freePort, parallel, query, run, scratch, signer, succeed, until } from './harness.mjs';
+import { Service, bin, environment, freePort, parallel, query, run, scratch, signer, succeed, until } from './harness.mjs';
 
 const SIGNERS = 320; // entries in more than one bundle
 const LANGS = ['en', 'fr', 'km'];
@@ -68,7 +68,8 @@ async function prepare() {
 
 /** Types them into one shell, which ends at the first failure: {status, stdout, stderr}. */
 function type(folder, typed, shell = 'bash') {
-    return run(shell, ['-e'], { cwd: folder, stdin: `${typed.join('\n')}\n` });
+    const env = { ...environment(), PATH: `${path.dirname(bin)}:${process.env.PATH}` };
+    return run(shell, ['-e'], { cwd: folder, env, stdin: `${typed.join('\n')}\n` });
 }
 
 test('the commands are the same in every language, and ask this site', async () => {
@@ -78,7 +79,7 @@ test('the commands are the same in every language, and ask this site', async () 
         assert.match(page.text, new RegExp(`<html[^>]* lang="${lang}"`));
         assert.deepEqual(commands(page.text), blocks);
     }
-    assert.equal(blocks.length, 9);
+    assert.equal(blocks.length, 10);
     assert.ok(blocks[0].startsWith(`site=${service.origin}\n`));
 });
 
@@ -107,6 +108,7 @@ for (const shell of ['bash', 'dash']) {
         for (const lang of LANGS)
             assert.match(said.stdout, new RegExp(`text\\.${lang}: OK`));
         assert.match(said.stdout + said.stderr, /Signature and comment signature verified/);
+        assert.equal([...said.stdout.matchAll(/^OK$/gm)].length, 3, 'the program says so three times');
     });
 }
 
@@ -130,6 +132,7 @@ test('what was forged is noticed by the step that is there for it', async () => 
         ['index', 4, 'sed -i \'s/^index .*/index 2/\' ../petition-receipt.tlog-proof', /THE RECEIPT IS NOT GENUINE/],
         ['opening', 5, 'sed -i \'s/auditor@/somebody@/\' ../petition-receipt.opening.json', /IT DOES NOT BELONG TO THE ENTRY/],
         ['text', 7, 'printf x >> texts.sha256; sed -i 1s/^./0/ texts.sha256; sed -i 1s/^./1/ texts.sha256', /FAILED|WARNING/],
+        ['program', 9, 'sed -i s/auditor@/somebody@/ ../petition-receipt.opening.json', /^petition: .*opening/m],
         ['bundle', 8, 'unzip() { command unzip "$@"; printf x >> README.txt; }', /FAILED/],
     ];
     for (const [name, at, deed, says] of cases) {

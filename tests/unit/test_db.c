@@ -63,7 +63,9 @@ static void make_version_1(const char *file)
 {
     static const char *const rows[] = {
         "INSERT INTO log_entry VALUES(0, CAST('open' AS BLOB)), (1, CAST('sign' AS BLOB)),"
-        "(2, CAST('sign' AS BLOB)), (3, CAST('{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"\"}' AS BLOB))",
+        "(2, CAST('sign' AS BLOB)), (3, "
+        "CAST('{\"v\":1,\"t\":\"wd\",\"i\":2,\"s\":\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+        "\"}' AS BLOB))",
         "INSERT INTO totals VALUES(1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
         "INSERT INTO submission VALUES(1, zeroblob(32), 2, 0, 'KH', 17462, NULL, NULL, NULL)",
         "INSERT INTO organiser VALUES('sophal', '$argon2id$', 17462)",

@@ -39,14 +39,14 @@ static int set_up(void **state)
     ticket_init(&ticket);
     ticket_init(&back);
     buf_init(&text, BUF_UNLIMITED);
-    ticket.index = INT64_C(1) << 52 | 12345;
+    ticket.opening.index = INT64_C(1) << 52 | 12345;
     ticket.full = true;
     memset(ticket.seed, 1, SEED_LEN);
     memset(ticket.leaf, 2, HASH_LEN);
-    memset(ticket.r, 3, HASH_LEN);
-    memset(ticket.r2, 4, HASH_LEN);
-    buf_adds(&ticket.contact, CONTACT);
-    buf_adds(&ticket.fields, FIELDS);
+    memset(ticket.opening.r, 3, HASH_LEN);
+    memset(ticket.opening.r2, 4, HASH_LEN);
+    buf_adds(&ticket.opening.contact, CONTACT);
+    buf_adds(&ticket.opening.fields, FIELDS);
     ticket_write(&text, &keys, &ticket, NOW_S);
     return 0;
 }
@@ -74,14 +74,14 @@ static void a_ticket_gives_back_what_it_was_made_of(void **state)
 {
     (void)state;
     assert_int_equal(read_at(NOW_S), 0);
-    assert_int_equal(back.index, ticket.index);
+    assert_int_equal(back.opening.index, ticket.opening.index);
     assert_memory_equal(back.seed, ticket.seed, SEED_LEN);
     assert_memory_equal(back.leaf, ticket.leaf, HASH_LEN);
     assert_true(back.full);
-    assert_memory_equal(back.r, ticket.r, HASH_LEN);
-    assert_memory_equal(back.r2, ticket.r2, HASH_LEN);
-    assert_string_equal(back.contact.data, CONTACT);
-    assert_string_equal(back.fields.data, FIELDS);
+    assert_memory_equal(back.opening.r, ticket.opening.r, HASH_LEN);
+    assert_memory_equal(back.opening.r2, ticket.opening.r2, HASH_LEN);
+    assert_string_equal(back.opening.contact.data, CONTACT);
+    assert_string_equal(back.opening.fields.data, FIELDS);
 }
 
 static void a_ticket_without_the_rest_has_its_codes(void **state)
@@ -91,7 +91,7 @@ static void a_ticket_without_the_rest_has_its_codes(void **state)
     buf_clear(&text);
     ticket_write(&text, &keys, &ticket, NOW_S);
     assert_int_equal(read_at(NOW_S), 0);
-    assert_int_equal(back.index, ticket.index);
+    assert_int_equal(back.opening.index, ticket.opening.index);
     assert_false(back.full);
 }
 
@@ -110,9 +110,9 @@ static void another_process_reads_the_codes_only(void **state)
     ephemeral_free(keys.ephemeral);
     keys.ephemeral = ephemeral_new();
     assert_int_equal(read_at(NOW_S), 0);
-    assert_int_equal(back.index, ticket.index);
+    assert_int_equal(back.opening.index, ticket.opening.index);
     assert_false(back.full);
-    assert_int_equal(back.contact.len, 0);
+    assert_int_equal(back.opening.contact.len, 0);
 }
 
 static void a_ticket_lives_for_half_an_hour(void **state)
