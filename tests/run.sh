@@ -85,7 +85,7 @@ fi
 for group in "$@"; do
     case $group in
     unit) run_unit ;;
-    http) run_node 2 tests/http/*.test.mjs ;;
+    http) run_node 3 tests/http/*.test.mjs ;;
     crash) run_node 1 tests/crash/*.test.mjs ;;
     browser) run_node 1 tests/browser/*.test.mjs ;;
     package) run_node 1 tests/package/*.test.mjs ;;

@@ -272,7 +272,7 @@ test('who is removed can do nothing any more, and stays in the journal; the last
         assert.equal(await remove('nobody'), 404);
         assert.equal(await remove(''), 422);
         assert.equal(await remove('gone', ''), 422);
-        await sleep(1100);
+        await sleep(2100);
         assert.deepEqual(await organisers(), ['admin', 'gone', 'second']);
         assert.equal(await remove('gone'), 303);
         assert.deepEqual(await organisers(), ['admin', 'second']);
@@ -304,7 +304,7 @@ test('who is removed can do nothing any more, and stays in the journal; the last
 test('a one-time code is needed once turned on, works once, and a recovery code works once', async () => {
     const desk = await Desk.login(service, 'organiser');
     assert.equal((await desk.post('/admin/account/totp', { password: 'wrong wrong wrong' })).status, 422);
-    await sleep(1100);
+    await sleep(2100);
     const page = await desk.post('/admin/account/totp', { password: PASSWORD });
     const secret = /name="secret" value="([A-Z2-7]{32})"/.exec(page.text)[1];
     assert.match(page.text, /<path fill="#000" d="M4 4h1v1h-1z/, 'a QR code');
@@ -419,7 +419,7 @@ test('an export needs the password once more', async () => {
     const desk = await Desk.login(service, 'organiser');
     assert.equal((await desk.post('/admin/exports/counts.csv', { password: 'wrong wrong wrong' })).status, 422);
     assert.equal((await desk.post('/admin/exports/counts.csv', { password: PASSWORD })).status, 429, 'it waits');
-    await sleep(1100);
+    await sleep(2100);
     const csv = await desk.post('/admin/exports/counts.csv', { password: PASSWORD });
     assert.match(csv.text, /^country,tier,day,submissions\r\nKH,unconfirmed,/);
     assert.match(csv.headers['content-disposition'], /counts\.csv/);

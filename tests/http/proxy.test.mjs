@@ -405,8 +405,11 @@ test('X-Forwarded-For is believed over a Unix socket, and over TCP from trusted 
         [undefined, { trusted_proxies: '10.0.0.0/8' }, false], [undefined, { trusted_proxies: '10.0.0.0/8, 127.0.0.1' }, true]]) {
         const service = await initialised(settings, socket);
         await service.start();
-        assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
-        await service.close();
+        try {
+            assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
+        } finally {
+            await service.close();
+        }
     }
 });
 

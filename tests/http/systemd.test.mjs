@@ -60,8 +60,11 @@ test('X-Forwarded-For is believed over an inherited Unix socket, and over an inh
     for (const [socket, settings, believed] of [[path.join(scratch(), 'handed.sock'), {}, true], [undefined, {}, false],
         [undefined, { trusted_proxies: '127.0.0.1' }, true]]) {
         const service = await supervised({ socket, settings });
-        assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
-        await service.close();
+        try {
+            assert.equal(await believesForwarded(service), believed, socket ?? JSON.stringify(settings));
+        } finally {
+            await service.close();
+        }
     }
 });
 
