@@ -15,7 +15,7 @@ MODULES = buf log files peer config notify metrics \
           health monitor lookup thanks receipt sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \
-          setup service control backup_make closing restore check commands serve terminal main
+          setup service control backup_make closing catch_up restore check commands serve terminal usage main
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
          brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256 \

@@ -27,7 +27,7 @@ _petition() {
         _filedir -d
         return
         ;;
-    --config | --key | --save)
+    --config | --key | --log | --save)
         _filedir
         return
         ;;
@@ -42,13 +42,13 @@ _petition() {
     local command='' arguments=0 i
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
-        --data | --public | --out | --config | --key | --listen | --origin | --save | --vkey | --minisign) ((++i)) ;;
+        --data | --public | --out | --config | --key | --listen | --origin | --save | --log | --vkey | --minisign) ((++i)) ;;
         -?*) ;;
         *) [[ $command ]] && ((++arguments)) || command=${words[i]} ;;
         esac
     done
 
-    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [close]=--yes [open]=--key [restore]=--key [verify]='--vkey --minisign --save')
+    local -A options=([init]='--demo --origin' [serve]=--listen [deliver]=--out [close]=--yes [open]=--key [restore]='--key --log' [verify]='--vkey --minisign --save')
     case $command:$arguments:$cur in
     *:*:-*) _petition_words "--data --config --public --help --version ${options[${command:-none}]-}" ;;
     :*) _petition_words 'init serve organiser token deliver export open withdraw void import close backup restore check verify healthcheck version help' ;;

@@ -135,7 +135,8 @@ const char *const db_sql[SQL__COUNT] = {
                        " ORDER BY id",
     [SQL_AUDIT_NEWEST] = "SELECT at_s FROM audit WHERE act = ?1 ORDER BY id DESC LIMIT 1",
     [SQL_DELIVERY_ADD] = "INSERT INTO delivery(id, organiser, state, requested_s)"
-                         " SELECT ifnull(max(id), 0) + 1, ?1, 'queued', ?2 FROM delivery"
+                         " SELECT max(ifnull((SELECT max(id) FROM delivery), 0),"
+                         " ifnull((SELECT max(n) FROM log_delivery), 0)) + 1, ?1, 'queued', ?2"
                          " RETURNING id",
     [SQL_DELIVERY_LAST] = "SELECT id FROM delivery WHERE id < ?1 ORDER BY id DESC LIMIT 1",
     [SQL_DELIVERY_COMPLETE] = "UPDATE delivery SET completed_s = ?2"

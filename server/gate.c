@@ -170,7 +170,8 @@ enum gate_verdict gate_check(struct gate *g, struct gate_task *task,
 void gate_fail(struct gate *g, const char *name, const struct visitor *from)
 {
     pthread_mutex_lock(&g->lock);
-    /* Counted from the second that begins next, so that no wait is shorter than it is said to be. */
+    /* Counted from the second that begins next, so that no wait is shorter than it is said to be.
+     */
     delays_fail(&g->delays, name, from, monotonic_s() + 1);
     pthread_mutex_unlock(&g->lock);
 }

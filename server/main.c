@@ -15,6 +15,7 @@
 #include "serve.h"
 #include "setup.h"
 #include "terminal.h"
+#include "usage.h"
 #include "verify.h"
 
 #include <cjson/cJSON.h>
@@ -32,42 +33,6 @@
 #define OR_MORE           (2 * WORDS_MAX) /* of a command's words: so many at least */
 #define WRITE_BEGIN_BYTES 1048576
 
-static const char help_text[] =
-    "petition - collects signatures for one petition and delivers them\n"
-    "\n"
-    "  petition init [--demo] [--origin NAME]  make a data directory: keys, database, "
-    "petition.conf\n"
-    "  petition serve [--listen ADDR:PORT|unix:PATH]\n"
-    "  petition organiser add NAME             a new organiser; the password is one line of "
-    "standard\n"
-    "  petition organiser passwd NAME            input, or asked for at the terminal\n"
-    "  petition token NAME                     print a new token for the API of an organiser\n"
-    "  petition deliver --out DIR              make a delivery: one ZIP for each addressee\n"
-    "  petition export FILE                    the sealed records of all live submissions (- : "
-    "stdout)\n"
-    "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
-    "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
-    "  petition healthcheck                    exit 0 if the server at `listen` can take a "
-    "signature\n"
-    "  petition backup FILE                    a copy of everything but the pepper, sealed to the\n"
-    "                                            organisers' key (- : stdout)\n"
-    "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
-    "  petition check                          configuration, keys, database, last backup, room\n"
-    "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
-    "  petition close [--yes]                  for good: no more signatures, no more hashes, no "
-    "pepper\n"
-    "  petition import FILE.csv                rows of paper sheets: "
-    "name,contact,country,visibility\n"
-    "  petition verify [--vkey VKEY] [--minisign KEY] [--save FILE] THING...\n"
-    "                                          receipts, bundles, checkpoints, a log or its "
-    "address\n"
-    "  petition version\n"
-    "  petition help\n"
-    "\n"
-    "Options of every command: --data DIR (default ./data), --config FILE, --public DIR.\n"
-    "Every setting of petition.conf is also an environment variable: PETITION_SOME_KEY.\n"
-    "Commands that need the database work while the server runs and when it does not.\n";
-
 /* ---- the command line */
 
 enum option {
@@ -81,6 +46,7 @@ enum option {
     OPTION_VKEY,
     OPTION_MINISIGN,
     OPTION_SAVE,
+    OPTION_LOG,
     OPTION_DEMO,
     OPTION_YES,
     OPTION_HELP,
@@ -104,6 +70,7 @@ static const struct {
     [OPTION_VKEY] = {"--vkey", NULL, "verify", true},
     [OPTION_MINISIGN] = {"--minisign", NULL, "verify", true},
     [OPTION_SAVE] = {"--save", NULL, "verify", true},
+    [OPTION_LOG] = {"--log", NULL, "restore", true},
     [OPTION_DEMO] = {"--demo", NULL, "init", false},
     [OPTION_YES] = {"--yes", NULL, "close", false},
     [OPTION_HELP] = {"--help", NULL, NULL, false},
@@ -404,14 +371,15 @@ static int run_backup(const struct config *config, const struct command_line *li
 static int run_restore(const struct config *config, const struct command_line *line)
 {
     uint8_t secret[SEAL_KEY_LEN];
-    const struct restore request = {line->words[1], config->data_dir, secret};
+    const struct restore request = {line->words[1], config->data_dir, secret,
+                                    line->values[OPTION_LOG]};
     struct restored restored;
     struct buf text;
     const char *why;
     int result;
 
     if (!line->values[OPTION_KEY])
-        log_fatal(2, "it is `petition restore FILE --key FILE`");
+        log_fatal(2, "it is `petition restore FILE --key FILE [--log LOG]`");
     if (files_read_key(line->values[OPTION_KEY], ORGANISER_KEY_LABEL, secret, sizeof secret, &why))
         log_fatal(1, "%s %s", line->values[OPTION_KEY], why);
     buf_init(&text, BUF_UNLIMITED);
@@ -505,7 +473,7 @@ static int run_help(const struct config *config, const struct command_line *line
 {
     (void)config;
     (void)line;
-    fputs(help_text, stdout);
+    fputs(usage_text, stdout);
     return 0;
 }
 

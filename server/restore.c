@@ -8,6 +8,7 @@
  */
 #include "restore.h"
 
+#include "catch_up.h"
 #include "db_check.h"
 #include "files.h"
 #include "minisign.h"
@@ -321,6 +322,44 @@ static int verify_claims(struct restoring *r, struct db *db)
     return result;
 }
 
+/* Appends what the log has and the backup does not, and takes the log's checkpoint as published. */
+static int catch_up(struct restoring *r, struct db *db)
+{
+    char *key_path = files_join(r->draft, backup_member_names[BACKUP_LOG_KEY]);
+    char *head_path = files_join(r->draft, "log.head");
+    struct catch_up c = {.log = r->request->log};
+    struct note_key *key;
+    struct buf sentence;
+    const char *why;
+    int result = -1;
+
+    buf_init(&c.note, NOTE_MAX_BYTES);
+    buf_init(&sentence, BUF_UNLIMITED);
+    key = note_key_open(key_path, &why);
+    if (!key) {
+        buf_printf(r->err, "%s: its log.key %s", r->request->file, why);
+        goto out;
+    }
+    c.verifier = note_key_verifier(key);
+    if (catch_up_run(&c, db, &sentence) != 0)
+        buf_printf(r->err, "%s: %s", r->request->log, sentence.data);
+    else if (files_replace(head_path, c.note.data, c.note.len) != 0)
+        complain_errno(r, head_path);
+    else
+        result = 0;
+    r->out->logged = true;
+    r->out->appended = c.appended;
+    r->out->ended = c.ended;
+    r->out->lost = c.lost;
+    note_key_close(key);
+out:
+    buf_release(&sentence);
+    buf_release(&c.note);
+    free(head_path);
+    free(key_path);
+    return result;
+}
+
 static int write_audit(struct restoring *r, struct db *db)
 {
     char detail[64];
@@ -349,7 +388,8 @@ static int verify(struct restoring *r)
             buf_printf(r->err, "%s: its database cannot be opened: %s", r->request->file,
                        why.data +
                            (strncmp(why.data, path, strlen(path)) == 0 ? strlen(path) + 1 : 0));
-        else if (verify_opening(r, db) == 0 && verify_claims(r, db) == 0)
+        else if (verify_opening(r, db) == 0 && verify_claims(r, db) == 0 &&
+                 (!r->request->log || (catch_up(r, db) == 0 && verify_claims(r, db) == 0)))
             result = write_audit(r, db);
         r->out->closed = db && db_close_index(db) > 0;
     }
@@ -422,9 +462,15 @@ void restore_tell(struct buf *out, const char *dir, const struct restored *r)
     buf_printf(out,
                "%s is restored: %s, %" PRId64 " log entries, from a backup made %" PRId64
                " d %" PRId64 " h %" PRId64 " min ago by version %s.\n"
-               "What was signed or withdrawn since then is not in it.\n",
-               dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60,
-               m->version);
+               "%s",
+               dir, m->origin, m->size, minutes / 1440, minutes / 60 % 24, minutes % 60, m->version,
+               r->logged ? "" : "What was signed or withdrawn since then is not in it.\n");
+    if (r->logged)
+        buf_printf(out,
+                   "Of the log %" PRId64 " entries were added: %" PRId64
+                   " submissions that the backup had are withdrawn or removed, and %" PRId64
+                   " are lost, which the log will say.\n",
+                   r->appended, r->ended, r->lost);
     if (r->closed)
         buf_adds(out, "The petition is closed: it needs no pepper.\n");
     else

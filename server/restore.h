@@ -6,9 +6,9 @@
  * the next one for DIR empties first. DIR must not exist, or be empty; a link to one that is empty
  * is followed.
  *
- * The stages are apart: unpack, verify, publish. Once there is a public log, a backup behind its
- * head needs the missing entries: they are applied between verify and publish, to the unpacked
- * database.
+ * The stages are apart: unpack, verify, publish. A backup behind the head of the public log needs
+ * the missing entries: they are applied (catch_up.h) between verify and publish, to the unpacked
+ * database, and the log's checkpoint becomes DIR/log.head.
  */
 #ifndef RESTORE_H
 #define RESTORE_H
@@ -19,11 +19,14 @@ struct restore {
     const char *file;
     const char *dir;
     const uint8_t *secret; /* SEAL_KEY_LEN: the organisers' */
+    const char *log;       /* as published: a ZIP, a folder, an address; NULL: as in the backup */
 };
 
 struct restored {
     struct backup_manifest manifest;
     bool closed; /* the petition is: there is no pepper to put back */
+    bool logged; /* a log was given; then, as in catch_up.h: */
+    int64_t appended, ended, lost;
 };
 
 /* 0 and what it was; or -1 with a line in err, and nothing left behind. Runs alone in its process.

@@ -1,0 +1,42 @@
+/*
+ * usage: the commands and their options in a few words (see usage.h). The manual page has them in
+ * full; a test compares the two with what the program takes.
+ */
+#include "usage.h"
+
+const char usage_text[] =
+    "petition - collects signatures for one petition and delivers them\n"
+    "\n"
+    "  petition init [--demo] [--origin NAME]  make a data directory: keys, database, "
+    "petition.conf\n"
+    "  petition serve [--listen ADDR:PORT|unix:PATH]\n"
+    "  petition organiser add NAME             a new organiser; the password is one line of "
+    "standard\n"
+    "  petition organiser passwd NAME            input, or asked for at the terminal\n"
+    "  petition token NAME                     print a new token for the API of an organiser\n"
+    "  petition deliver --out DIR              make a delivery: one ZIP for each addressee\n"
+    "  petition export FILE                    the sealed records of all live submissions (- : "
+    "stdout)\n"
+    "  petition open --key FILE EXPORT         elsewhere: what signers typed, as CSV on stdout\n"
+    "  petition withdraw CODE                  withdraw the signature with this code (- : stdin)\n"
+    "  petition healthcheck                    exit 0 if the server at `listen` can take a "
+    "signature\n"
+    "  petition backup FILE                    a copy of everything but the pepper, sealed to the\n"
+    "                                            organisers' key (- : stdout)\n"
+    "  petition restore FILE --key FILE        a new data directory (--data) out of a backup\n"
+    "                   [--log LOG]              and what the published log has beyond it\n"
+    "  petition check                          configuration, keys, database, last backup, room\n"
+    "  petition void INDEX REASON              remove one: request, duplicate, fraud or test\n"
+    "  petition close [--yes]                  for good: no more signatures, no more hashes, no "
+    "pepper\n"
+    "  petition import FILE.csv                rows of paper sheets: "
+    "name,contact,country,visibility\n"
+    "  petition verify [--vkey VKEY] [--minisign KEY] [--save FILE] THING...\n"
+    "                                          receipts, bundles, checkpoints, a log or its "
+    "address\n"
+    "  petition version\n"
+    "  petition help\n"
+    "\n"
+    "Options of every command: --data DIR (default ./data), --config FILE, --public DIR.\n"
+    "Every setting of petition.conf is also an environment variable: PETITION_SOME_KEY.\n"
+    "Commands that need the database work while the server runs and when it does not.\n";

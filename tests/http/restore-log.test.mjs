@@ -1,0 +1,103 @@
+// A backup that is older than the published log, brought up to it: what everybody has seen stays, what
+// was withdrawn is erased, and what is lost is said.
+
+import assert from 'node:assert/strict';
+import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { bearer, finished, order } from './bundles.mjs';
+import { Service, petition, query, scratch, signer, until } from './harness.mjs';
+import { keep, logOf } from './mirrors.mjs';
+
+const BEFORE = 300; // submissions that the backup has
+const BEHIND = 280; // and that it does not: over the end of a tile
+
+let lostServer;
+let backup;
+let log; // as published when the server was lost
+let checkpoint;
+let receipts;
+
+before(async () => {
+    lostServer = await Service.create();
+    receipts = [];
+    for (let i = 0; i < BEFORE; i++)
+        receipts.push(await lostServer.sign(signer(i, { visibility: i % 2 ? 'public' : 'private' })));
+    backup = path.join(scratch(), 'backup');
+    await lostServer.succeed(['backup', backup]);
+    await lostServer.withdraw(receipts[1].withdraw);
+    await lostServer.succeed(['void', `${receipts[3].index}`, 'fraud']);
+    for (let i = 0; i < BEHIND; i++)
+        receipts.push(await lostServer.sign(signer(BEFORE + i)));
+    await lostServer.withdraw(receipts[BEFORE].withdraw);
+    const token = await lostServer.organiser();
+    await finished(lostServer, token, await order(lostServer, token));
+    log = await logOf(lostServer);
+    checkpoint = await until(async () => {
+        const { text } = await lostServer.get('/checkpoint');
+        return text.split('\n')[1] === String(log.entries.length) && text;
+    }, 'all is published', 30_000);
+    await lostServer.kill9();
+});
+after(() => lostServer?.close());
+
+const restore = (target, source) => petition(['restore', backup, '--key', lostServer.file('organiser.key'), '--data', target, '--log', source]);
+
+test('the log goes on where it was; what was withdrawn or removed is erased; what is lost is voided', async () => {
+    const target = path.join(scratch(), 'restored');
+    const result = await restore(target, log.zip());
+    assert.equal(result.status, 0, result.stderr);
+    assert.match(result.stderr, new RegExp(`2 submissions that the backup had are withdrawn or removed, and ${BEHIND - 1} are lost`));
+    assert.equal(readFileSync(path.join(target, 'log.head'), 'utf8'), checkpoint);
+    copyFileSync(lostServer.file('pepper.key'), path.join(target, 'pepper.key'));
+
+    const service = await Service.create({ folder: target });
+    try {
+        const checked = await service.cli(['check']);
+        assert.equal(checked.status, 0, checked.stdout);
+        const gone = await query(target, `SELECT count(*) AS n FROM submission WHERE tag IS NOT NULL AND idx IN (${receipts[1].index}, ${receipts[3].index})`);
+        assert.equal(gone[0].n, 0);
+        assert.equal((await service.get('/api/v1/count')).json.count, BEFORE - 2);
+        const bodies = (await logOf(service)).entries.map(String);
+        assert.equal(bodies.filter((body) => body.endsWith('"why":"lost"}')).length, BEHIND - 1);
+        assert.deepEqual(bodies.slice(0, log.entries.length), log.entries.map(String));
+
+        const verified = await petition(['verify', keep('seen', checkpoint), service.origin]);
+        assert.equal(verified.status, 0, verified.stderr);
+
+        await service.withdraw(receipts[5].withdraw);
+        const again = await service.sign(signer(BEFORE + 7));
+        assert.equal(again.index, bodies.length + 1, 'whoever was lost can sign again');
+        const token = await service.organiser('second');
+        assert.equal(await order(service, token), 2, 'the number of a delivery is not used twice');
+        await finished(service, token, 2);
+        assert.equal((await service.cli(['check'])).status, 0);
+    } finally {
+        await service.close();
+    }
+});
+
+test('a log as old as the backup, or older, adds nothing', async () => {
+    const target = path.join(scratch(), 'restored');
+    const result = await restore(target, log.zip(200));
+    assert.equal(result.status, 0, result.stderr);
+    assert.match(result.stderr, /Of the log 0 entries were added/);
+});
+
+test('another log, a forged one, or none is refused with one line, and nothing is left', async () => {
+    const other = await Service.create();
+    const forged = await logOf(lostServer);
+    forged.entries[2] = Buffer.from(String(forged.entries[2]).replace(/"c":"./, '"c":"_'));
+    try {
+        for (const source of [(await logOf(other)).zip(), forged.zip(), path.join(scratch(), 'none'), backup]) {
+            const target = path.join(scratch(), 'restored');
+            const result = await restore(target, source);
+            assert.equal(result.status, 1, result.stderr);
+            assert.match(result.stderr, /^petition: [^\n]+\n$/);
+            assert.deepEqual(readdirSync(path.dirname(target)), []);
+        }
+    } finally {
+        await other.close();
+    }
+});
