@@ -87,7 +87,7 @@ for group in "$@"; do
     unit) run_unit ;;
     http) run_node 3 tests/http/*.test.mjs ;;
     crash) run_node 1 tests/crash/*.test.mjs ;;
-    browser) run_node 1 tests/browser/*.test.mjs ;;
+    browser) run_node 2 tests/browser/*.test.mjs ;;
     package) run_node 1 tests/package/*.test.mjs ;;
     *.mjs) run_node 1 "$group" ;;
     *)
