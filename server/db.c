@@ -474,6 +474,9 @@ int db_snapshot_begin(struct db *db)
     if (result == DB_OK)
         result = read_counters(db, &db->committed);
     db->work = db->committed;
+    if (result != DB_OK && !sqlite3_get_autocommit(db->handle) &&
+        db_exec(db, SQL_ROLLBACK) != DB_OK)
+        log_error("database: a read cannot be ended");
     return result;
 }
 

@@ -144,7 +144,8 @@ static int add_published(struct deliveries *d, struct buf *out, int64_t id)
         return result < 0 ? result : DB_OK;
     delivery_row_init(&row);
     result = db_delivery_get(d->db, id, &row);
-    if (result == DB_OK) {
+    /* Without a size it is one that a restored backup knows only as asked for. */
+    if (result == DB_OK && row.size > 0) {
         if (out->data[out->len - 1] == '}')
             buf_addc(out, ',');
         result = add_delivery(out, d->db, &row, index);

@@ -421,6 +421,10 @@ static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
     }
     if (!set_state(d, row, DELIVERY_RUNNING, NULL) || !run_job(d, &entered))
         return -1;
+    if (entered.found && row->size == 0) {
+        buf_adds(why, "its bundles were made after the backup, and are lost");
+        return -1;
+    }
     if (!entered.found && make_bundles(d, row, &entry, why) != 0)
         return -1;
     if (!enter(d, row, &entry))
@@ -432,10 +436,13 @@ static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
 /* A failed delivery is not served; its files would only keep the disk full. */
 static void remove_all(struct delivery *d, const struct delivery_row *row)
 {
+    struct bundle_context bundle = d->config.bundle;
     struct buf path;
 
-    bundle_clean(&d->config.bundle, true);
     buf_init(&path, BUF_UNLIMITED);
+    buf_printf(&path, "%s/%" PRId64, d->config.dir, row->id);
+    bundle.dir = path.data;
+    bundle_clean(&bundle, true);
     for (int addressee = 1; addressee <= ADDRESSEE_COUNT; addressee++) {
         buf_clear(&path);
         delivery_bundle_path(&path, &d->config, row->id, addressee);
@@ -468,6 +475,8 @@ static void mend_files(struct delivery *d)
     while (run_job(d, &j) && j.found) {
         if (row.completed_s)
             delivery_forget_names(&d->config, row.id);
+        if (row.state == DELIVERY_FAILED)
+            remove_all(d, &row);
         if (row.state == DELIVERY_DONE)
             mend_mirror(d, &row);
     }

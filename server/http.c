@@ -17,6 +17,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
@@ -457,12 +459,39 @@ static void wait_for_requests(struct http_server *s, int quiet_ms)
     }
 }
 
+/* Where to go on if quiescing panics; of the thread that quiesces. */
+static _Thread_local jmp_buf *quiescing;
+
+/* MHD 0.9.75 panics if one of its threads takes the listening socket out of its epoll set at the
+ * moment in which MHD_quiesce_daemon does the same. It holds no lock then, and the thread has done
+ * what was wanted. After any other panic the process must end, as it would without this. */
+static void on_panic(void *ctx, const char *file, unsigned int line, const char *reason)
+{
+    (void)ctx;
+    if (quiescing && strstr(reason, "Failed to remove listen FD from epoll set"))
+        longjmp(*quiescing, 1);
+    log_error("libmicrohttpd: %s:%u: %.*s", file, line, (int)strcspn(reason, "\n"), reason);
+    abort();
+}
+
+static void quiesce(struct MHD_Daemon *daemon)
+{
+    jmp_buf again;
+
+    MHD_set_panic_func(on_panic, NULL);
+    /* Each time round, one thread more is through: so it ends. */
+    (void)setjmp(again);
+    quiescing = &again;
+    MHD_quiesce_daemon(daemon);
+    quiescing = NULL;
+}
+
 /* No new connection from here on. Others may hold an inherited socket, so it is not shut down:
  * whoever connects waits in its backlog. */
 static void stop_accepting(struct http_server *s)
 {
     if (s->daemon)
-        MHD_quiesce_daemon(s->daemon);
+        quiesce(s->daemon);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     s->listen_fd = -1;

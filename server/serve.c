@@ -268,6 +268,8 @@ static void stop(struct server *s)
         control_close(s->control);
     if (s->gate)
         gate_close(s->gate);
+    /* It publishes, too; and nobody asks for deliveries any more. */
+    service_stop_deliveries(&s->service);
     if (s->publisher)
         publisher_close(s->publisher);
     if (s->http)

@@ -287,10 +287,16 @@ void service_start_deliveries(struct service *s, struct publisher *publisher)
     s->delivery = delivery_open(&s->delivery_config);
 }
 
-void service_close(struct service *s)
+void service_stop_deliveries(struct service *s)
 {
     if (s->delivery)
         delivery_close(s->delivery);
+    s->delivery = NULL;
+}
+
+void service_close(struct service *s)
+{
+    service_stop_deliveries(s);
     if (s->writer)
         writer_close(s->writer);
     if (s->batches)

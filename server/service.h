@@ -49,6 +49,8 @@ int service_open(struct service *s, const struct config *config, enum service_us
                  struct buf *err) __attribute__((warn_unused_result));
 /* Starts the deliveries' thread; publisher may be NULL. */
 void service_start_deliveries(struct service *s, struct publisher *publisher);
+/* Waits until the thread of deliveries has ended; before the publisher is closed. */
+void service_stop_deliveries(struct service *s);
 /* Stops what runs, in order: deliveries, writer; closes the rest. */
 void service_close(struct service *s);
 

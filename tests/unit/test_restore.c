@@ -168,7 +168,7 @@ static void craft(const struct craft *how)
 
 static int restore(struct buf *err)
 {
-    const struct restore request = {file, target, secret};
+    const struct restore request = {file, target, secret, NULL};
     struct restored restored;
 
     buf_init(err, BUF_UNLIMITED);
