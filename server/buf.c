@@ -80,9 +80,14 @@ static bool reserve(struct buf *b, size_t more)
     alloc = b->alloc ? b->alloc : FIRST_ALLOC_BYTES;
     while (alloc < need)
         alloc *= 2;
-    grown = realloc(b->alloc ? b->data : NULL, alloc);
+    grown = malloc(alloc);
     if (!grown)
         abort();
+    memcpy(grown, b->data, b->len + 1);
+    if (b->alloc > 0) {
+        sodium_memzero(b->data, b->alloc); /* realloc would leave a copy of what may be secret */
+        free(b->data);
+    }
     b->data = grown;
     b->alloc = alloc;
     return true;

@@ -70,6 +70,9 @@ struct shared *http_shared_new(void);
 void http_shared_free(struct shared *s);
 /* Queues the kept answer of the request's path; false if there is none. */
 bool http_send_shared(struct http_request *rq);
+/* Takes the body, and overwrites it when the response goes. `type` may be NULL. NULL if there is no
+ * memory. */
+struct MHD_Response *http_make_response(const char *type, struct buf *body);
 /* Adds what every answer has and queues the response with 200. If true, it is still the caller's.
  */
 bool http_send_shareable(struct http_request *rq, struct MHD_Response *response);

@@ -124,16 +124,32 @@ void http_set_header(struct http_request *rq, const char *name, const char *valu
     rq->header_count++;
 }
 
+/* A body may hold codes, or what opens an entry. */
+static void wipe_body(void *body)
+{
+    buf_wipe(body);
+    free(body);
+}
+
+struct MHD_Response *http_make_response(const char *type, struct buf *body)
+{
+    struct buf *owned = xcalloc(1, sizeof *owned);
+    struct MHD_Response *response;
+
+    *owned = *body;
+    buf_init(body, body->cap);
+    response = MHD_create_response_from_buffer_with_free_callback_cls(owned->len, owned->data,
+                                                                      wipe_body, owned);
+    if (!response)
+        wipe_body(owned);
+    else if (type)
+        MHD_add_response_header(response, "Content-Type", type);
+    return response;
+}
+
 void http_reply(struct http_request *rq, int status, const char *type, struct buf *body)
 {
-    size_t len;
-    char *data = buf_detach(body, &len);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-
-    if (response && type)
-        MHD_add_response_header(response, "Content-Type", type);
-    send_response(rq, status, response);
+    send_response(rq, status, http_make_response(type, body));
 }
 
 void http_reply_json(struct http_request *rq, int status, struct buf *body)

@@ -94,8 +94,6 @@ void http_reply_immutable(struct http_request *rq, const char *type, struct buf 
 {
     bool kept = body->len <= KEPT_MAX_BYTES && !atomic_load(&rq->server->draining);
     struct MHD_Response *response;
-    size_t len;
-    char *data;
 
     http_set_header(rq, "Cache-Control", "public, max-age=31536000, immutable");
     http_set_header(rq, "Access-Control-Allow-Origin", "*");
@@ -103,10 +101,7 @@ void http_reply_immutable(struct http_request *rq, const char *type, struct buf 
         http_reply(rq, 200, type, body);
         return;
     }
-    data = buf_detach(body, &len);
-    response = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
-    if (response)
-        MHD_add_response_header(response, "Content-Type", type);
+    response = http_make_response(type, body);
     if (http_send_shareable(rq, response))
         keep(rq->server->shared, rq->path, response);
 }
