@@ -123,13 +123,13 @@ static void add_petition(struct buf *out, const struct pages_config *config,
     buf_adds(out, "\"}");
 }
 
-/* The signed checkpoint. It is of this publication: nothing is signed while one is rendered. */
+/* The signed checkpoint of this publication; a delivery may have published a later one. */
 static void add_checkpoint(struct set *s)
 {
     struct buf *out = add(s, text_type, "no-cache", "/checkpoint");
 
     s->pages[s->count - 1].any_site = true;
-    head_note(s->config->head, out);
+    head_sign(s->config->head, s->p->edge, out);
 }
 
 static void add_api(struct set *s)
