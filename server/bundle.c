@@ -1,24 +1,21 @@
 /*
- * bundle: the spool of a delivery and the 19 ZIPs made from it (see bundle.h).
+ * bundle: the 19 ZIPs, made from the spool (see bundle.h).
  *
- * Runs on the delivery thread. Always true: spool.json exists only if both variants of the annexes
- * do, whole and durable; and a bundle is made of nothing but the spool, the delivery's row, the
- * keys and the public content. Small files are made in memory; the annexes go from the database
- * through the compressor to the disk without ever being whole anywhere.
+ * Runs on the threads that build. Always true: a bundle is made of nothing but the spool, the
+ * delivery's row, the keys and the public content. Small files are made in memory, annexes copied
+ * as compressed.
  *
  * The words are letter's, the rows annex's, the ZIP format archive's. Who may ask for a delivery,
  * and when one is made, is left to delivery.
  */
-#include "bundle.h"
+#include "bundle_internal.h"
 
-#include "annex.h"
 #include "archive.h"
 #include "checkpoint.h"
 #include "compress_raw.h"
 #include "files.h"
 #include "json.h"
 #include "letter.h"
-#include "removed.h"
 #include "sha256.h"
 
 #include <errno.h>
@@ -29,29 +26,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define SPOOL_LIST        "spool.json"
-#define SPOOL_LIST_MAX    (16 * 1024 * 1024)
 #define SMALL_FILE_MAX    (4 * 1024 * 1024)
-#define PROGRESS_ROWS     5000
 #define OTHER_FILES       7 /* README, two summaries, checkpoint, manifest, sums, signature */
 #define HEX_MAX           (2 * HASH_LEN + 1)
 #define FILE_NAME_MAX     48
 #define READ_CHUNK_BYTES  65536
-#define ROW_LEAST_BYTES   40            /* of an annex, compressed: 32 of them are a hash */
 #define SMALL_FILES_BYTES (1024 * 1024) /* of a bundle: letters, summaries, manifest */
-#define MEGABYTE          1000000
-
-/* The variants of the annexes: which an addressee gets is its "names" in addressees.json. */
-enum variant { VARIANT_NAMES, VARIANT_PLAIN, VARIANT__COUNT };
-static const struct {
-    const char *file, *member, *addressee;
-} variants[VARIANT__COUNT] = {
-    {"spool-names.zip", "names", "with-consent"},
-    {"spool-plain.zip", "plain", "never"},
-};
 
 static const cJSON *addressee_at(const struct content *content, int position)
 {
@@ -66,53 +48,7 @@ void bundle_file_name(struct buf *out, const struct content *content, int positi
                json_text(addressee, "slug"));
 }
 
-void bundle_clean(const struct bundle_context *b, bool spool)
-{
-    archive_clean(b->dir);
-    if (!spool)
-        return;
-    for (int i = -1; i < VARIANT__COUNT; i++) {
-        char *path = files_join(b->dir, i < 0 ? SPOOL_LIST : variants[i].file);
-
-        (void)unlink(path);
-        free(path);
-    }
-}
-
-/* ---- space ---- */
-
-static int need_space(const struct bundle_context *b, int64_t bytes, struct buf *why)
-{
-    struct statvfs disk;
-    int64_t free_bytes;
-
-    if (statvfs(b->dir, &disk) != 0) {
-        archive_explain(why, b->dir, errno);
-        return -1;
-    }
-    free_bytes = (int64_t)(disk.f_bavail * disk.f_frsize);
-    if (free_bytes - b->spare_bytes >= bytes)
-        return 0;
-    buf_printf(why,
-               "not enough space on the device: the bundles take %" PRId64 " MB and %" PRId64
-               " MB must stay free, but only %" PRId64 " MB are free",
-               bytes / MEGABYTE + 1, b->spare_bytes / MEGABYTE, free_bytes / MEGABYTE);
-    return -1;
-}
-
-/* Before the spool: how many rows have a name is not known yet. */
-static int has_space_for_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
-{
-    struct totals totals;
-
-    if (db_totals(snapshot, &totals) != DB_OK) {
-        buf_adds(why, "the database cannot be read");
-        return -1;
-    }
-    return need_space(b,
-                      (int64_t)totals.live * ROW_LEAST_BYTES * (ADDRESSEE_COUNT + VARIANT__COUNT),
-                      why);
-}
+/* ---- space */
 
 static int64_t file_bytes(const struct bundle_context *b, const char *name)
 {
@@ -126,7 +62,7 @@ static int64_t file_bytes(const struct bundle_context *b, const char *name)
 
 static enum variant variant_of(const cJSON *addressee)
 {
-    return strcmp(json_text(addressee, "names"), variants[VARIANT_NAMES].addressee) == 0
+    return strcmp(json_text(addressee, "names"), bundle_variants[VARIANT_NAMES].addressee) == 0
                ? VARIANT_NAMES
                : VARIANT_PLAIN;
 }
@@ -142,154 +78,11 @@ int bundle_has_space(const struct bundle_context *b, struct buf *why)
         buf_clear(&name);
         bundle_file_name(&name, b->content, i);
         if (file_bytes(b, name.data) == 0)
-            need += file_bytes(b, variants[variant_of(addressee_at(b->content, i))].file) +
+            need += file_bytes(b, bundle_variants[variant_of(addressee_at(b->content, i))].file) +
                     SMALL_FILES_BYTES;
     }
     buf_release(&name);
-    return need_space(b, need, why);
-}
-
-/* ---- the spool ---- */
-
-static void add_member_text(struct buf *out, const char *name, const char *text)
-{
-    buf_printf(out, ",\n\"%s\":", name);
-    buf_json(out, text);
-}
-
-/* One variant while it is written. */
-struct spooling {
-    const struct bundle_context *b;
-    struct annex *annex;
-    struct annex_part *parts; /* and one for the list of what was removed */
-    size_t done;
-    int64_t next_report; /* in rows */
-    double from;         /* the step's progress when this variant began */
-    struct archive_stream stream;
-};
-
-static int begin_part(void *ctx)
-{
-    struct spooling *s = ctx;
-
-    return annex_begin(s->annex);
-}
-
-static int64_t read_part(void *ctx, void *out, size_t len)
-{
-    struct spooling *s = ctx;
-    int64_t got = annex_read(s->annex, out, len), rows = annex_rows_read(s->annex);
-
-    if (got < 0)
-        s->stream.failure = "the list of signatures cannot be read from the database";
-    if (rows < s->next_report)
-        return got;
-    s->next_report = rows + PROGRESS_ROWS;
-    if (s->b->progress(s->b->progress_ctx,
-                       s->from + (double)rows / (double)annex_rows(s->annex) / VARIANT__COUNT))
-        return got;
-    s->stream.failure = "stopped";
-    return -1;
-}
-
-static int end_part(void *ctx)
-{
-    struct spooling *s = ctx;
-
-    if (annex_end(s->annex, &s->parts[s->done]) != 0)
-        return -1;
-    s->done++;
-    return 0;
-}
-
-static void list_parts(struct buf *list, const struct spooling *s, enum variant v)
-{
-    buf_printf(list, ",\n\"%s\":[", variants[v].member);
-    for (size_t i = 0; i < s->done; i++) {
-        const struct annex_part *part = &s->parts[i];
-
-        buf_printf(list, "%s\n{\"name\":\"%s\",\"rows\":%" PRId64 ",\"bytes\":%" PRId64,
-                   i > 0 ? "," : "", part->name, part->rows, part->bytes);
-        buf_adds(list, ",\"sha256\":\"");
-        buf_hex(list, part->sha256, HASH_LEN);
-        buf_adds(list, "\"}");
-    }
-    buf_adds(list, "]");
-}
-
-/* What both variants are made of. */
-struct spool_source {
-    const struct bundle_context *b;
-    struct db *snapshot;
-    struct removed removed;
-};
-
-static int spool_variant(struct spool_source *source, enum variant v, struct buf *list,
-                         struct buf *why)
-{
-    const struct bundle_context *b = source->b;
-    const struct removed *removed = &source->removed;
-    struct spooling s = {.b = b, .from = (double)v / VARIANT__COUNT, .next_report = PROGRESS_ROWS};
-    int64_t part_rows = b->part_rows > 0 ? b->part_rows : ANNEX_PART_ROWS;
-    struct archive *zip;
-    char name[ANNEX_NAME_MAX];
-    int result;
-
-    s.annex = annex_new(source->snapshot, v == VARIANT_NAMES, part_rows, why);
-    if (!s.annex)
-        return -1;
-    s.parts = xcalloc(annex_parts(s.annex) + 1, sizeof *s.parts);
-    s.stream = (struct archive_stream){begin_part, read_part, end_part, &s, NULL};
-    zip = archive_new(b->dir, variants[v].file, b->delivery->frozen_s);
-    for (size_t i = 0; i < annex_parts(s.annex); i++) {
-        annex_part_name(name, i);
-        archive_add_stream(zip, name, &s.stream);
-    }
-    archive_add(zip, REMOVED_NAME, &removed->text);
-    result = archive_finish(zip, NULL, why);
-    if (result == 0 && s.done != annex_parts(s.annex)) {
-        buf_printf(why, "%s: a part was not written to its end", variants[v].file);
-        result = -1;
-    }
-    s.parts[s.done++] = removed->part;
-    list_parts(list, &s, v);
-    annex_free(s.annex);
-    free(s.parts);
-    return result;
-}
-
-int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
-{
-    char *path = files_join(b->dir, SPOOL_LIST);
-    struct spool_source source = {.b = b, .snapshot = snapshot};
-    struct buf list;
-    int result;
-
-    bundle_clean(b, true);
-    result = has_space_for_spool(b, snapshot, why);
-    if (removed_list(&source.removed, snapshot, b->delivery) != DB_OK && result == 0) {
-        buf_adds(why, "the list of what was removed cannot be read from the database");
-        result = -1;
-    }
-    buf_init(&list, SPOOL_LIST_MAX);
-    buf_printf(&list, "{\"delivery\":%" PRId64 ",\"frozen_s\":%" PRId64, b->delivery->id,
-               b->delivery->frozen_s);
-    add_member_text(&list, "checkpoint", b->checkpoint);
-    for (int v = 0; result == 0 && v < VARIANT__COUNT; v++)
-        result = spool_variant(&source, (enum variant)v, &list, why);
-    buf_adds(&list, "\n}\n");
-    if (result == 0 && files_replace(path, list.data, list.len) != 0) {
-        archive_explain(why, SPOOL_LIST, errno);
-        result = -1;
-    }
-    if (result != 0)
-        bundle_clean(b, true);
-    else
-        (void)b->progress(b->progress_ctx, 1);
-    removed_release(&source.removed);
-    buf_release(&list);
-    free(path);
-    return result;
+    return bundle_need_space(b, need, why);
 }
 
 /* The spool's list, parsed; NULL with a sentence in why. */
@@ -317,7 +110,7 @@ static cJSON *open_list(const struct bundle_context *b, struct buf *why)
     return list;
 }
 
-/* ---- a bundle ---- */
+/* ---- a bundle */
 
 struct small_file {
     char name[FILE_NAME_MAX];
@@ -423,9 +216,9 @@ static void make_manifest(struct making *m)
     buf_printf(out, "{\"format\":\"petition-bundle/v1\",\n\"delivery\":%" PRId64,
                m->b->delivery->id);
     buf_printf(out, ",\n\"addressee\":%" PRId64, json_number(m->addressee, "number"));
-    add_member_text(out, "slug", json_text(m->addressee, "slug"));
-    add_member_text(out, "date", json_text(m->figures, "date"));
-    add_member_text(out, "origin", m->b->origin);
+    bundle_add_text(out, "slug", json_text(m->addressee, "slug"));
+    bundle_add_text(out, "date", json_text(m->figures, "date"));
+    bundle_add_text(out, "origin", m->b->origin);
     for (size_t i = 0; i < sizeof totals / sizeof *totals; i++)
         buf_printf(out, ",\n\"%s\":%" PRId64, totals[i], json_number(m->figures, totals[i]));
     buf_adds(out, ",\n\"removed\":{");
@@ -434,8 +227,8 @@ static void make_manifest(struct making *m)
                    (int64_t)reason->valuedouble);
     buf_addc(out, '}');
     add_root(m, out);
-    add_member_text(out, "names", variants[m->variant].addressee);
-    add_member_text(out, "zlib", compress_raw_version());
+    bundle_add_text(out, "names", bundle_variants[m->variant].addressee);
+    bundle_add_text(out, "zlib", compress_raw_version());
     buf_printf(out, ",\n\"files\":[%s\n]}\n", m->entries.data);
     sha256_of(m->manifest, out->data, out->len);
     sum_small_file(m, file);
@@ -477,7 +270,8 @@ static void make_files(struct making *m, int position)
 static int write_bundle(struct making *m, const char *name, struct buf *why)
 {
     struct archive_watch watch = {m->b->progress, m->b->progress_ctx};
-    struct archive_source *spool = archive_source_open(m->b->dir, variants[m->variant].file, why);
+    struct archive_source *spool =
+        archive_source_open(m->b->dir, bundle_variants[m->variant].file, why);
     struct archive *zip;
     const cJSON *part;
     int result;
@@ -545,7 +339,7 @@ int bundle_build(const struct bundle_context *b, int position, struct bundle_row
     m.list = open_list(b, why);
     if (!m.list)
         goto out;
-    m.parts = json_member(m.list, variants[m.variant].member);
+    m.parts = json_member(m.list, bundle_variants[m.variant].member);
     m.figures = cJSON_ParseWithLength(b->delivery->figures.data, b->delivery->figures.len);
     if (!m.figures || cJSON_GetArraySize(m.parts) == 0) {
         buf_adds(why, "the delivery's figures or its list of annexes cannot be read");

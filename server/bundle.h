@@ -20,7 +20,7 @@
 #include "minisign.h"
 
 /* Reports progress within a step, from 0 to 1; false asks to stop: the step then cleans up and
- * returns -1 with why = "stopped". */
+ * returns -1 with why = "stopped". Called by one thread at a time. */
 typedef bool bundle_progress(void *ctx, double fraction);
 
 struct bundle_context {
@@ -48,9 +48,10 @@ struct bundle_context {
 int bundle_figures(struct buf *out, const struct delivery_row *d, struct db *snapshot,
                    const struct publication *tables) __attribute__((warn_unused_result));
 
-/* Writes the spool from the reader's open snapshot, if even a delivery without any name would have
- * space on the disk. 0, or -1 with a sentence in why. */
-int bundle_spool(const struct bundle_context *b, struct db *snapshot, struct buf *why)
+/* Writes the spool from two readers' open snapshots of one state, on two threads, if even a
+ * delivery without any name would have space on the disk. 0, or -1 with a sentence in why. */
+#define BUNDLE_SNAPSHOTS 2
+int bundle_spool(const struct bundle_context *b, struct db *const snapshots[], struct buf *why)
     __attribute__((warn_unused_result));
 
 /* Whether there is space for all bundles that can be made of the spool. 0, or -1 with a sentence in

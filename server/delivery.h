@@ -6,7 +6,7 @@
  * size) -> running -> the 19 ZIPs are built from the spool -> the log has the `dlv` entry, which is
  * published at once -> log.zip -> done; or failed before the entry, with a reason. Killed before it
  * has its size, it freezes anew at the next start; killed after, it is built from the spool; killed
- * behind the entry, only what follows it is done. A log.zip that is not there is made at the start.
+ * behind the entry, only what follows it is done. A log.zip that could not be made is tried again.
  */
 #ifndef DELIVERY_H
 #define DELIVERY_H

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 
@@ -269,5 +269,23 @@ test('killed at any moment a delivery is in the log exactly once, with the bundl
         }
         assert.ok(states.size > 1, [...states].join());
         await service.succeed(['check']);
+    });
+});
+
+test('a log.zip that could not be made is tried again while the server runs', async () => {
+    await withService({}, async (service) => {
+        const token = await service.organiser();
+        await service.sign(signer());
+        const inTheWay = service.file('deliveries/1/log.zip.tmp');
+        mkdirSync(inTheWay, { recursive: true });
+        const id = await order(service, token);
+        const delivery = await finished(service, token, id);
+        assert.equal(delivery.state, 'done', 'the bundles are there all the same');
+        const address = `/api/v1/deliveries/${id}/log.zip`;
+        assert.equal((await service.get(address)).status, 404);
+        assert.match(service.stderr, /delivery 1: log\.zip cannot be made yet: /);
+        rmSync(inTheWay, { recursive: true });
+        await until(async () => (await service.get(address)).status === 200, 'log.zip is there', 20000);
+        assert.equal(tree((await fetchLog(service, id)).folder).includes('checkpoint'), true);
     });
 });

@@ -31,7 +31,7 @@ static char root[] = "/tmp/petition-bundle-XXXXXX";
 /* One delivery. */
 static struct fixture {
     char dir[64], path[80];
-    struct db *writer, *reader;
+    struct db *writer, *readers[BUNDLE_SNAPSHOTS];
     struct delivery_row row;
     struct bundle_context b;
     struct buf why;
@@ -132,7 +132,8 @@ static inline int open_fixture(void **state)
     if (!f.writer)
         return -1;
     start_log();
-    f.reader = db_open(f.path, DB_READER, &f.why);
+    for (int i = 0; i < BUNDLE_SNAPSHOTS; i++)
+        f.readers[i] = db_open(f.path, DB_READER, &f.why);
     delivery_row_init(&f.row);
     f.row.id = 1;
     f.row.frozen_s = FROZEN_S;
@@ -146,13 +147,14 @@ static inline int open_fixture(void **state)
                                   .delivery = &f.row,
                                   .checkpoint = CHECKPOINT,
                                   .progress = on_progress};
-    return f.reader ? 0 : -1;
+    return f.readers[0] && f.readers[1] ? 0 : -1;
 }
 
 static inline int close_fixture(void **state)
 {
     (void)state;
-    db_close(f.reader);
+    for (int i = 0; i < BUNDLE_SNAPSHOTS; i++)
+        db_close(f.readers[i]);
     db_close(f.writer);
     delivery_row_release(&f.row);
     buf_release(&f.why);
@@ -241,15 +243,17 @@ static inline int spool(void)
     f.last = 0;
     buf_clear(&f.why);
     buf_clear(&f.row.figures);
-    assert_int_equal(db_snapshot_begin(f.reader), DB_OK);
-    f.row.size = db_log_size(f.reader);
-    assert_int_equal(db_table(f.reader, DB_BY_COUNTRY, DAY + 1, &tables.by_country), DB_OK);
-    assert_int_equal(db_table(f.reader, DB_BY_DAY, DAY + 1, &tables.by_day), DB_OK);
-    assert_int_equal(db_table(f.reader, DB_BY_TIER, DAY + 1, &tables.by_tier), DB_OK);
-    assert_int_equal(bundle_figures(&f.row.figures, &f.row, f.reader, &tables), 0);
+    for (int i = 0; i < BUNDLE_SNAPSHOTS; i++)
+        assert_int_equal(db_snapshot_begin(f.readers[i]), DB_OK);
+    f.row.size = db_log_size(f.readers[0]);
+    assert_int_equal(db_table(f.readers[0], DB_BY_COUNTRY, DAY + 1, &tables.by_country), DB_OK);
+    assert_int_equal(db_table(f.readers[0], DB_BY_DAY, DAY + 1, &tables.by_day), DB_OK);
+    assert_int_equal(db_table(f.readers[0], DB_BY_TIER, DAY + 1, &tables.by_tier), DB_OK);
+    assert_int_equal(bundle_figures(&f.row.figures, &f.row, f.readers[0], &tables), 0);
     publication_release(&tables);
-    result = bundle_spool(&f.b, f.reader, &f.why);
-    db_snapshot_end(f.reader);
+    result = bundle_spool(&f.b, f.readers, &f.why);
+    for (int i = 0; i < BUNDLE_SNAPSHOTS; i++)
+        db_snapshot_end(f.readers[i]);
     return result;
 }
 

@@ -52,7 +52,7 @@ static void expect_row(struct buf *out, int64_t index, const char *name, const c
     uint8_t leaf[HASH_LEN];
 
     buf_init(&body, BUF_UNLIMITED);
-    assert_int_equal(db_log_entry(f.reader, index, &body), DB_OK);
+    assert_int_equal(db_log_entry(f.readers[0], index, &body), DB_OK);
     merkle_leaf(leaf, body.data, body.len);
     buf_release(&body);
     buf_printf(out, "%" PRId64 ",\"unconfirmed\",\"", index);
@@ -87,7 +87,7 @@ static void expect_opened(const char *line, int64_t index, int64_t text, const c
     buf_clear(&entry);
     buf_clear(&expected);
     entry_sign(&expected, c, w);
-    assert_int_equal(db_log_entry(f.reader, index, &entry), DB_OK);
+    assert_int_equal(db_log_entry(f.readers[0], index, &entry), DB_OK);
     assert_string_equal(expected.data, entry.data);
     buf_release(&expected);
     buf_release(&entry);
