@@ -18,8 +18,8 @@ static void answer_account(struct act *act)
 {
     cJSON *page = desk_page_new(act, "account");
 
-    desk_flag(page, "has_totp", act->who.has_totp);
-    desk_format(page, "recovery_left", "%d", act->who.recovery_left);
+    page_flag(page, "has_totp", act->who.has_totp);
+    page_format(page, "recovery_left", "%d", act->who.recovery_left);
     desk_page_send(act, page, "account", 200);
 }
 
@@ -106,9 +106,9 @@ static void answer_totp(struct act *act)
     add_encoded(&uri, act->who.name);
     buf_printf(&uri, "?secret=%s&issuer=petition", text);
     draw_qr(&path, uri.data, &size);
-    desk_text(page, "secret", text);
-    desk_text(page, "path", path.data);
-    desk_format(page, "size", "%d", size);
+    page_text(page, "secret", text);
+    page_text(page, "path", path.data);
+    page_format(page, "size", "%d", size);
     sodium_memzero(secret, sizeof secret);
     sodium_memzero(text, sizeof text);
     buf_wipe(&uri);
@@ -152,10 +152,10 @@ static int apply_totp_confirm(struct act *act, struct db *db)
 static void answer_totp_confirm(struct act *act)
 {
     const struct totp_act *t = (const struct totp_act *)act;
-    cJSON *page = desk_page_new(act, "recovery"), *codes = desk_array(page, "codes");
+    cJSON *page = desk_page_new(act, "recovery"), *codes = page_array(page, "codes");
 
     for (int i = 0; i < TOTP_RECOVERY_CODES; i++)
-        desk_text(desk_object(codes), "code", t->codes[i]);
+        page_text(page_object(codes), "code", t->codes[i]);
     desk_page_send(act, page, "recovery", 200);
 }
 

@@ -34,11 +34,11 @@ static int add_row(void *ctx, int64_t id, const struct audit_act *act, bool soun
     row = cJSON_CreateObject();
     snprintf(key, sizeof key, "desk.act.%.60s", act->act);
     text = desk_say(r->act, key);
-    desk_format(row, "id", "%" PRId64, id);
+    page_format(row, "id", "%" PRId64, id);
     desk_time(row, "at", act->at_s);
-    desk_text(row, "by", act->who);
-    desk_text(row, "did", strcmp(text, key) == 0 ? act->act : text);
-    desk_text(row, "detail", act->detail);
+    page_text(row, "by", act->who);
+    page_text(row, "did", strcmp(text, key) == 0 ? act->act : text);
+    page_text(row, "detail", act->detail);
     cJSON_InsertItemInArray(r->rows, 0, row);
     cJSON_DeleteItemFromArray(r->rows, PAGE_ROWS);
     return 0;
@@ -56,15 +56,15 @@ static void answer_audit(struct act *act)
     if (!db)
         return;
     page = desk_page_new(act, "audit");
-    r.rows = desk_array(page, "rows");
+    r.rows = page_array(page, "rows");
     result = db_audit_read(db, add_row, &r);
     desk_read_end(db);
     oldest = cJSON_GetArrayItem(r.rows, cJSON_GetArraySize(r.rows) - 1);
-    desk_format(page, "last", "%" PRId64, r.last);
-    desk_format(page, "sound_to", "%" PRId64, r.sound_to);
-    desk_flag(page, "broken", r.sound_to != r.last);
+    page_format(page, "last", "%" PRId64, r.last);
+    page_format(page, "sound_to", "%" PRId64, r.sound_to);
+    page_flag(page, "broken", r.sound_to != r.last);
     if (oldest && strcmp(cJSON_GetStringValue(cJSON_GetObjectItem(oldest, "id")), "1") != 0)
-        desk_text(page, "older", cJSON_GetStringValue(cJSON_GetObjectItem(oldest, "id")));
+        page_text(page, "older", cJSON_GetStringValue(cJSON_GetObjectItem(oldest, "id")));
     if (result == DB_OK) {
         desk_page_send(act, page, "audit", 200);
         return;

@@ -49,12 +49,12 @@ static void add_addressee(const struct act *act, cJSON *row, int position)
     const char *place = member(addressee, "place");
     struct letter_source source = letter_source(act, position);
 
-    desk_format(row, "number", "%d", position + 1);
-    desk_format(row, "letter_count", "%zu", letter_list(&source, NULL, 0));
-    desk_text(row, "place",
+    page_format(row, "number", "%d", position + 1);
+    page_format(row, "letter_count", "%zu", letter_list(&source, NULL, 0));
+    page_text(row, "place",
               *place ? place
                      : content_country_name(content, member(addressee, "country"), desk_lang(act)));
-    desk_flag(row, "names", delivery_has_names(content, position + 1));
+    page_flag(row, "names", delivery_has_names(content, position + 1));
 }
 
 /* The people of an addressee, with a link to each of their letters. */
@@ -64,17 +64,17 @@ static void add_people(const struct act *act, cJSON *row, int position)
     const cJSON *people = cJSON_GetObjectItemCaseSensitive(addressee_at(act, position), "people");
     struct letter_to letters[LETTERS_MAX];
     size_t count = letter_list(&source, letters, LETTERS_MAX);
-    cJSON *list = desk_array(row, "letters");
+    cJSON *list = page_array(row, "letters");
 
     for (size_t i = 0; i < count; i++) {
         const cJSON *person = cJSON_GetArrayItem(people, letters[i].person);
         const char *code = lang_codes[letters[i].lang];
-        cJSON *letter = desk_object(list);
+        cJSON *letter = page_object(list);
 
-        desk_text(letter, "person", member(person, "name"));
-        desk_text(letter, "office", member(person, "office"));
-        desk_text(letter, "code", code);
-        desk_format(letter, "path", "/admin/letters/%d/%d-%s", position + 1, letters[i].person + 1,
+        page_text(letter, "person", member(person, "name"));
+        page_text(letter, "office", member(person, "office"));
+        page_text(letter, "code", code);
+        page_format(letter, "path", "/admin/letters/%d/%d-%s", position + 1, letters[i].person + 1,
                     code);
     }
 }
@@ -91,23 +91,23 @@ static void add_state(const struct act *act, cJSON *item, const struct delivery_
     double progress = delivery_progress(desk_of(act)->delivery, row->id);
     bool running = row->state == DELIVERY_QUEUED || row->state == DELIVERY_RUNNING;
 
-    desk_format(item, "id", "%" PRId64, row->id);
+    page_format(item, "id", "%" PRId64, row->id);
     desk_word(act, item, "state", "desk.state", state_word(row));
     desk_time(item, "requested", row->requested_s);
-    desk_text(item, "by", row->organiser);
+    page_text(item, "by", row->organiser);
     if (row->size > 0)
         desk_number(act, item, "size", (uint64_t)row->size);
     if (running)
-        desk_format(item, "progress", "%d", (int)(100 * progress));
-    desk_flag(item, "running", running);
-    desk_flag(item, "done", row->state == DELIVERY_DONE);
-    desk_flag(item, "failed", row->state == DELIVERY_FAILED);
-    desk_flag(item, "completed", row->completed_s != 0);
+        page_format(item, "progress", "%d", (int)(100 * progress));
+    page_flag(item, "running", running);
+    page_flag(item, "done", row->state == DELIVERY_DONE);
+    page_flag(item, "failed", row->state == DELIVERY_FAILED);
+    page_flag(item, "completed", row->completed_s != 0);
 }
 
 static int add_list(const struct act *act, struct db *db, cJSON *page)
 {
-    cJSON *list = desk_array(page, "deliveries");
+    cJSON *list = page_array(page, "deliveries");
     int64_t id = INT64_MAX;
     int result;
 
@@ -117,7 +117,7 @@ static int add_list(const struct act *act, struct db *db, cJSON *page)
         delivery_row_init(&row);
         result = db_delivery_get(db, id, &row);
         if (result == DB_OK)
-            add_state(act, desk_object(list), &row);
+            add_state(act, page_object(list), &row);
         delivery_row_release(&row);
         if (result != DB_OK)
             break;
@@ -130,7 +130,7 @@ static int add_preview(const struct act *act, struct db *db, cJSON *page)
 {
     uint64_t named = 0;
     struct totals totals;
-    cJSON *rows = desk_array(page, "preview");
+    cJSON *rows = page_array(page, "preview");
     int result = db_totals(db, &totals);
 
     if (result == DB_OK)
@@ -140,7 +140,7 @@ static int add_preview(const struct act *act, struct db *db, cJSON *page)
     desk_number(act, page, "rows", totals.live);
     desk_number(act, page, "named", named);
     for (int i = 0; i < ADDRESSEE_COUNT; i++) {
-        cJSON *row = desk_object(rows);
+        cJSON *row = page_object(rows);
 
         add_addressee(act, row, i);
         add_people(act, row, i);
@@ -178,10 +178,10 @@ static void answer_deliveries(struct act *act)
 
 static void answer_letters(struct act *act)
 {
-    cJSON *page = desk_page_new(act, "letters"), *rows = desk_array(page, "preview");
+    cJSON *page = desk_page_new(act, "letters"), *rows = page_array(page, "preview");
 
     for (int i = 0; i < ADDRESSEE_COUNT; i++) {
-        cJSON *row = desk_object(rows);
+        cJSON *row = page_object(rows);
 
         add_addressee(act, row, i);
         add_people(act, row, i);
@@ -217,10 +217,10 @@ static void answer_start(struct act *act)
 
 static void add_handover(const struct act *act, cJSON *row, const struct handover_row *h)
 {
-    desk_flag(row, "handed", true);
+    page_flag(row, "handed", true);
     desk_day(act, row, "handed_day", h->day);
-    desk_text(row, "handed_note", h->note.data);
-    desk_text(row, "handed_by", h->who.data);
+    page_text(row, "handed_note", h->note.data);
+    page_text(row, "handed_by", h->who.data);
 }
 
 /* One line for each addressee: its file, and whether it was handed over. */
@@ -230,21 +230,21 @@ static int add_bundles(const struct act *act, struct db *db, cJSON *page,
     struct bundle_row bundles[ADDRESSEE_COUNT];
     struct handover_row handed[ADDRESSEE_COUNT];
     size_t count = ADDRESSEE_COUNT, handed_count = ADDRESSEE_COUNT;
-    cJSON *rows = desk_array(page, "bundles");
+    cJSON *rows = page_array(page, "bundles");
     int result = db_bundles(db, d->id, bundles, &count);
 
     if (result != DB_OK)
         return result;
     result = db_handovers(db, d->id, handed, &handed_count);
     for (size_t i = 0; i < count && d->state == DELIVERY_DONE; i++) {
-        cJSON *row = desk_object(rows);
+        cJSON *row = page_object(rows);
         bool gone =
             d->completed_s && delivery_has_names(desk_of(act)->view->content, bundles[i].addressee);
 
         add_addressee(act, row, bundles[i].addressee - 1);
         desk_number(act, row, "bytes", (uint64_t)(bundles[i].bytes + 1023) / 1024);
-        desk_flag(row, "gone", gone);
-        desk_flag(row, "here", !gone);
+        page_flag(row, "gone", gone);
+        page_flag(row, "here", !gone);
         for (size_t h = 0; h < handed_count; h++)
             if (handed[h].addressee == bundles[i].addressee)
                 add_handover(act, row, &handed[h]);
@@ -270,7 +270,7 @@ static void answer_delivery(struct act *act)
     result = db_delivery_get(db, act_number(act, 0), &row);
     if (result == DB_OK) {
         add_state(act, page, &row);
-        desk_text(page, "failure", row.why.data);
+        page_text(page, "failure", row.why.data);
         result = add_bundles(act, db, page, &row);
     }
     delivery_row_release(&row);

@@ -77,7 +77,7 @@ static int add_end(const struct act *act, struct db *db, cJSON *found, int64_t i
         desk_word(act, found, "state", "desk.found", "removed");
     if (why != VOID__MAX)
         desk_word(act, found, "reason", "desk.why", void_why_names[why]);
-    desk_format(found, "end", "%" PRId64, at);
+    page_format(found, "end", "%" PRId64, at);
     return DB_OK;
 }
 
@@ -87,15 +87,15 @@ static int add_found(const struct act *act, struct db *db, cJSON *page, int64_t 
     const struct content *content = desk_of(act)->view->content;
     cJSON *found = cJSON_AddObjectToObject(page, "found");
 
-    desk_format(found, "index", "%" PRId64, index);
+    page_format(found, "index", "%" PRId64, index);
     desk_word(act, found, "tier", "desk.tier", tier_names[s->tier]);
-    desk_text(found, "country", content_country_name(content, s->country, desk_lang(act)));
+    page_text(found, "country", content_country_name(content, s->country, desk_lang(act)));
     desk_day(act, found, "day", s->day);
     desk_word(act, found, "visibility", "desk.visibility", visibility_names[s->visibility]);
-    desk_text(found, "name", s->name.data);
+    page_text(found, "name", s->name.data);
     if (s->batch)
-        desk_format(found, "batch", "%" PRId64, s->batch);
-    desk_flag(found, "live", s->live);
+        page_format(found, "batch", "%" PRId64, s->batch);
+    page_flag(found, "live", s->live);
     if (!s->live)
         return add_end(act, db, found, index);
     desk_word(act, found, "state", "desk.found", "live");
@@ -120,7 +120,7 @@ static void look_up(struct act *act, const struct asked *asked)
     if (result == DB_OK && fits(asked, &s))
         result = add_found(act, db, page, asked->index, &s);
     else if (result >= 0)
-        desk_flag(page, "nothing", true);
+        page_flag(page, "nothing", true);
     buf_release(&s.name);
     buf_release(&s.body);
     desk_read_end(db);
@@ -147,7 +147,7 @@ static void answer_find(struct act *act)
         look_up(act, &asked);
     } else {
         page = desk_page_new(act, "find");
-        desk_flag(page, "mistyped", true);
+        page_flag(page, "mistyped", true);
         desk_page_send(act, page, "find", 422);
     }
     sodium_memzero(&asked, sizeof asked);
@@ -223,12 +223,12 @@ static void answer_void_preview(struct act *act)
     const struct void_act *v = (const struct void_act *)act;
     cJSON *page = desk_page_new(act, "void");
 
-    desk_format(page, "index", "%" PRId64, v->index);
-    desk_text(page, "why", void_why_names[v->why]);
+    page_format(page, "index", "%" PRId64, v->index);
+    page_text(page, "why", void_why_names[v->why]);
     desk_word(act, page, "reason", "desk.why", void_why_names[v->why]);
     desk_number(act, page, "before", v->before);
     desk_number(act, page, "after", v->after);
-    desk_flag(page, "repeat", v->before == v->after);
+    page_flag(page, "repeat", v->before == v->after);
     desk_page_send(act, page, "void", 200);
 }
 

@@ -24,9 +24,9 @@ static void show_form(struct act *act, const char *name)
     char today[11];
 
     day_text(today, day_of(time(NULL)));
-    desk_format(page, "id", "%" PRId64, act_number(act, 0));
-    desk_format(page, "number", "%" PRId64, act_number(act, 1));
-    desk_text(page, "today", today);
+    page_format(page, "id", "%" PRId64, act_number(act, 0));
+    page_format(page, "number", "%" PRId64, act_number(act, 1));
+    page_text(page, "today", today);
     desk_page_send(act, page, name, 200);
 }
 

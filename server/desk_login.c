@@ -77,13 +77,13 @@ static void show(const struct desk *d, struct http_request *rq, enum outcome out
 
     session_new_token(token);
     session_form_token(form, token);
-    desk_text(page, "form", form);
+    page_text(page, "form", form);
     if (said[outcome].key)
-        desk_text(page, "wrong", content_text(d->view->content, lang, said[outcome].key));
+        page_text(page, "wrong", content_text(d->view->content, lang, said[outcome].key));
     if (outcome == OUTCOME_WAIT)
-        desk_format(page, "wait", "%d", wait_s);
+        page_format(page, "wait", "%d", wait_s);
     if (out && strcmp(out, "out") == 0)
-        desk_text(page, "said", content_text(d->view->content, lang, "desk.said.out"));
+        page_text(page, "said", content_text(d->view->content, lang, "desk.said.out"));
     if (outcome == OUTCOME_WAIT || outcome == OUTCOME_BUSY)
         http_set_header(rq, "Retry-After", "5");
     set_cookie(rq, LOGIN_COOKIE, token);

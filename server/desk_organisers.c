@@ -22,20 +22,20 @@ static int role_of(const char *word)
 
 static void add_roles(const struct act *act, cJSON *object, int current)
 {
-    cJSON *roles = desk_array(object, "roles");
+    cJSON *roles = page_array(object, "roles");
 
     for (int i = 0; i < ROLE__COUNT; i++) {
-        cJSON *role = desk_object(roles);
+        cJSON *role = page_object(roles);
 
-        desk_text(role, "word", role_names[i]);
+        page_text(role, "word", role_names[i]);
         desk_word(act, role, "role_name", "desk.role", role_names[i]);
-        desk_flag(role, "selected", i == current);
+        page_flag(role, "selected", i == current);
     }
 }
 
 static int add_organisers(const struct act *act, struct db *db, cJSON *page)
 {
-    cJSON *list = desk_array(page, "organisers");
+    cJSON *list = page_array(page, "organisers");
     struct organiser_row row;
     char name[ORGANISER_NAME_MAX + 1] = "";
     int result;
@@ -43,11 +43,11 @@ static int add_organisers(const struct act *act, struct db *db, cJSON *page)
     row = (struct organiser_row){0};
     while ((result = db_organiser_next(db, name, name)) == DB_OK &&
            (result = db_organiser_get(db, name, &row)) == DB_OK) {
-        cJSON *item = desk_object(list);
+        cJSON *item = page_object(list);
 
-        desk_text(item, "name", row.name);
+        page_text(item, "name", row.name);
         desk_word(act, item, "role_now", "desk.role", role_names[row.role]);
-        desk_flag(item, "has_totp", row.has_totp);
+        page_flag(item, "has_totp", row.has_totp);
         add_roles(act, item, (int)row.role);
     }
     sodium_memzero(&row, sizeof row);

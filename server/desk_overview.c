@@ -39,15 +39,15 @@ static void add_totals(const struct act *act, cJSON *page, const struct totals *
 static bool add_table(const struct act *act, struct db *db, cJSON *page, enum db_table which)
 {
     bool by_country = which == DB_BY_COUNTRY;
-    cJSON *rows = desk_array(page, by_country ? "by_country" : "by_tier");
+    cJSON *rows = page_array(page, by_country ? "by_country" : "by_tier");
     struct table t;
     bool good = db_table(db, which, INT32_MAX, &t) == DB_OK;
 
     for (size_t i = 0; good && i < t.count; i++) {
-        cJSON *row = desk_object(rows);
+        cJSON *row = page_object(rows);
 
         if (by_country)
-            desk_text(row, "name",
+            page_text(row, "name",
                       content_country_name(desk_of(act)->view->content, t.cells[i].key,
                                            desk_lang(act)));
         else
@@ -79,7 +79,7 @@ static bool add_today(const struct act *act, struct db *db, cJSON *page)
 /* One bar of the chart. */
 static void add_bar(const struct act *act, cJSON *chart, int at, const uint64_t counts[HOURS_COUNT])
 {
-    cJSON *bar = desk_object(chart);
+    cJSON *bar = page_object(chart);
     uint64_t most = 1;
     int height;
     time_t hour = (time(NULL) / 3600 - HOURS_COUNT + 1 + at) * 3600;
@@ -89,17 +89,17 @@ static void add_bar(const struct act *act, cJSON *chart, int at, const uint64_t 
         most = counts[i] > most ? counts[i] : most;
     height = (int)((double)counts[at] / (double)most * CHART_HEIGHT);
     gmtime_r(&hour, &tm);
-    desk_format(bar, "hour", "%02d:00", tm.tm_hour);
-    desk_format(bar, "x", "%d", at * CHART_WIDTH / HOURS_COUNT);
-    desk_format(bar, "y", "%d", CHART_HEIGHT - height);
-    desk_format(bar, "height", "%d", height);
+    page_format(bar, "hour", "%02d:00", tm.tm_hour);
+    page_format(bar, "x", "%d", at * CHART_WIDTH / HOURS_COUNT);
+    page_format(bar, "y", "%d", CHART_HEIGHT - height);
+    page_format(bar, "height", "%d", height);
     desk_number(act, bar, "n", counts[at]);
 }
 
 static void add_hours(const struct act *act, cJSON *page)
 {
     const struct hours *hours = desk_of(act)->hours;
-    cJSON *chart = desk_array(page, "hours");
+    cJSON *chart = page_array(page, "hours");
     uint64_t counts[HOURS_COUNT], sum = 0;
 
     hours_read(hours, time(NULL), counts);
@@ -108,7 +108,7 @@ static void add_hours(const struct act *act, cJSON *page)
         sum += counts[i];
     }
     desk_number(act, page, "last_day", sum);
-    desk_flag(page, "some_hours", sum > 0);
+    page_flag(page, "some_hours", sum > 0);
     desk_time(page, "since", hours->since_s);
 }
 
@@ -126,16 +126,19 @@ static bool has_file(const struct act *act, const char *name)
 static void warn_if(const struct act *act, cJSON *warnings, bool wrong, const char *word)
 {
     if (wrong)
-        desk_word(act, desk_object(warnings), "text", "desk.warning", word);
+        desk_word(act, page_object(warnings), "text", "desk.warning", word);
 }
 
 static bool add_warnings(const struct act *act, struct db *db, cJSON *page)
 {
     const struct config *config = desk_of(act)->config;
-    cJSON *warnings = desk_array(page, "warnings");
+    cJSON *warnings = page_array(page, "warnings");
+    bool closed = db_close_index(db) > 0;
     int64_t backup_s = 0;
     int result = db_audit_newest(db, "backup", &backup_s);
 
+    warn_if(act, warnings, closed, "closed");
+    warn_if(act, warnings, !closed && !config->petition_open, "paused");
     warn_if(act, warnings, has_file(act, "organiser.key"), "key");
     warn_if(act, warnings, *config->organiser_name == '\0', "name");
     warn_if(act, warnings, time(NULL) - backup_s > BACKUP_MAX_AGE_S, "backup");
@@ -160,7 +163,7 @@ static void answer_overview(struct act *act)
     if (good) {
         add_totals(act, page, &totals);
         add_hours(act, page);
-        desk_flag(page, "empty", totals.live == 0);
+        page_flag(page, "empty", totals.live == 0);
     }
     desk_read_end(db);
     if (good) {

@@ -10,65 +10,15 @@
 #include "removal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 /* ---- data */
 
-static cJSON *must(cJSON *item)
-{
-    if (!item)
-        abort(); /* out of memory */
-    return item;
-}
-
-cJSON *desk_object(cJSON *array)
-{
-    cJSON *object = must(cJSON_CreateObject());
-
-    cJSON_AddItemToArray(array, object);
-    return object;
-}
-
-cJSON *desk_array(cJSON *object, const char *name)
-{
-    return must(cJSON_AddArrayToObject(object, name));
-}
-
-void desk_text(cJSON *object, const char *name, const char *text)
-{
-    must(cJSON_AddStringToObject(object, name, text));
-}
-
-void desk_flag(cJSON *object, const char *name, bool set)
-{
-    if (set)
-        must(cJSON_AddTrueToObject(object, name));
-}
-
-void desk_format(cJSON *object, const char *name, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    va_end(args);
-    desk_text(object, name, text);
-    free(text);
-}
-
 void desk_number(const struct act *act, cJSON *object, const char *name, uint64_t n)
 {
-    struct buf text;
-
-    buf_init(&text, BUF_UNLIMITED);
-    figures_number(&text, n, lang_codes[desk_lang(act)]);
-    desk_text(object, name, text.data);
-    buf_release(&text);
+    page_number(object, name, n, desk_lang(act));
 }
 
 void desk_day(const struct act *act, cJSON *object, const char *name, day_number day)
@@ -79,7 +29,7 @@ void desk_day(const struct act *act, cJSON *object, const char *name, day_number
     day_text(digits, day);
     buf_init(&text, BUF_UNLIMITED);
     view_day(&text, desk_of(act)->view->content, desk_lang(act), digits);
-    desk_text(object, name, text.data);
+    page_text(object, name, text.data);
     buf_release(&text);
 }
 
@@ -91,7 +41,7 @@ void desk_time(cJSON *object, const char *name, int64_t at_s)
 
     gmtime_r(&at, &tm);
     strftime(text, sizeof text, "%Y-%m-%d %H:%M UTC", &tm);
-    desk_text(object, name, text);
+    page_text(object, name, text);
 }
 
 void desk_word(const struct act *act, cJSON *object, const char *name, const char *prefix,
@@ -100,20 +50,20 @@ void desk_word(const struct act *act, cJSON *object, const char *name, const cha
     char key[80];
 
     snprintf(key, sizeof key, "%s.%s", prefix, word);
-    desk_text(object, name, desk_say(act, key));
+    page_text(object, name, desk_say(act, key));
 }
 
 void desk_reasons(const struct act *act, cJSON *object)
 {
-    cJSON *reasons = desk_array(object, "reasons");
+    cJSON *reasons = page_array(object, "reasons");
 
     for (int why = 0; why < VOID__MAX; why++) {
         cJSON *reason;
 
         if (removal_reason(void_why_names[why]) == VOID__MAX)
             continue;
-        reason = desk_object(reasons);
-        desk_text(reason, "word", void_why_names[why]);
+        reason = page_object(reasons);
+        page_text(reason, "word", void_why_names[why]);
         desk_word(act, reason, "name", "desk.why", void_why_names[why]);
     }
 }
@@ -137,33 +87,29 @@ const char *desk_say(const struct act *act, const char *key)
 
 static void add_languages(cJSON *page, enum lang current)
 {
-    static const struct {
-        enum lang lang;
-        const char *own_name;
-    } order[LANG__COUNT] = {{LANG_KM, "ខ្មែរ"}, {LANG_EN, "English"}, {LANG_FR, "Français"}};
-    cJSON *languages = desk_array(page, "languages");
+    cJSON *languages = page_array(page, "languages");
 
     for (size_t i = 0; i < LANG__COUNT; i++) {
-        cJSON *language = desk_object(languages);
+        cJSON *language = page_object(languages);
 
-        desk_text(language, "code", lang_codes[order[i].lang]);
-        desk_text(language, "own_name", order[i].own_name);
-        desk_format(language, "here", "?lang=%s", lang_codes[order[i].lang]);
-        desk_flag(language, "current", order[i].lang == current);
+        page_text(language, "code", lang_codes[page_languages[i].lang]);
+        page_text(language, "own_name", page_languages[i].own_name);
+        page_format(language, "here", "?lang=%s", lang_codes[page_languages[i].lang]);
+        page_flag(language, "current", page_languages[i].lang == current);
     }
 }
 
 cJSON *desk_page_outside(const struct desk *d, enum lang lang, const char *name)
 {
     const struct content *content = d->view->content;
-    cJSON *page = must(cJSON_CreateObject());
+    cJSON *page = page_new_object();
     char key[80];
 
     snprintf(key, sizeof key, "desk.%s.title", name);
-    desk_text(page, "title", content_text(content, lang, key));
-    desk_text(page, "lang", lang_codes[lang]);
-    desk_text(page, "html_style", content->style.data);
-    desk_flag(page, "switch", true);
+    page_text(page, "title", content_text(content, lang, key));
+    page_text(page, "lang", lang_codes[lang]);
+    page_text(page, "html_style", content->style.data);
+    page_flag(page, "switch", true);
     add_languages(page, lang);
     return page;
 }
@@ -182,7 +128,7 @@ static const struct {
 
 static void add_menu(const struct act *act, cJSON *page, const char *name)
 {
-    cJSON *items = desk_array(page, "menu");
+    cJSON *items = page_array(page, "menu");
 
     for (size_t i = 0; i < sizeof menu / sizeof *menu; i++) {
         cJSON *item;
@@ -190,11 +136,11 @@ static void add_menu(const struct act *act, cJSON *page, const char *name)
 
         if (act->who.role < menu[i].role)
             continue;
-        item = desk_object(items);
+        item = page_object(items);
         snprintf(key, sizeof key, "desk.menu.%s", menu[i].name);
-        desk_text(item, "name", desk_say(act, key));
-        desk_text(item, "path", menu[i].path);
-        desk_flag(item, "current", strcmp(menu[i].name, name) == 0);
+        page_text(item, "name", desk_say(act, key));
+        page_text(item, "path", menu[i].path);
+        page_flag(item, "current", strcmp(menu[i].name, name) == 0);
     }
 }
 
@@ -208,7 +154,7 @@ static void add_said(const struct act *act, cJSON *page)
         return;
     snprintf(key, sizeof key, "desk.said.%.40s", word);
     if (strcmp(desk_say(act, key), key) != 0)
-        desk_text(page, "said", desk_say(act, key));
+        page_text(page, "said", desk_say(act, key));
 }
 
 cJSON *desk_page_new(const struct act *act, const char *name)
@@ -217,11 +163,11 @@ cJSON *desk_page_new(const struct act *act, const char *name)
     char form[SESSION_TOKEN_TEXT];
 
     act_form_token(act, form);
-    desk_text(page, "form", form);
-    desk_text(page, "who", act->who.name);
+    page_text(page, "form", form);
+    page_text(page, "who", act->who.name);
     desk_word(act, page, "role", "desk.role", role_names[act->who.role]);
-    desk_flag(page, "may_act", act->who.role >= ROLE_ORGANISER);
-    desk_flag(page, "inside", true);
+    page_flag(page, "may_act", act->who.role >= ROLE_ORGANISER);
+    page_flag(page, "inside", true);
     add_menu(act, page, name);
     add_said(act, page);
     return page;
@@ -264,7 +210,7 @@ static void add_why(const struct act *act, cJSON *page)
 
     snprintf(key, sizeof key, "desk.error.%d", act->status);
     desk_number(act, page, "wait", (uint64_t)(act->task.wait_s > 0 ? act->task.wait_s : 0));
-    desk_text(page, act->status == 429 ? "delayed" : "why",
+    page_text(page, act->status == 429 ? "delayed" : "why",
               desk_say(act, act->why ? act->why : key));
 }
 

@@ -13,6 +13,7 @@
 #include "batch.h"
 #include "delivery.h"
 #include "hours.h"
+#include "page_data.h"
 #include "view.h"
 
 struct desk {
@@ -53,12 +54,6 @@ void desk_read_end(struct db *db);
 
 /* ---- data */
 
-cJSON *desk_object(cJSON *array);
-cJSON *desk_array(cJSON *object, const char *name);
-void desk_text(cJSON *object, const char *name, const char *text);
-void desk_flag(cJSON *object, const char *name, bool set); /* absent if false */
-void desk_format(cJSON *object, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 void desk_number(const struct act *act, cJSON *object, const char *name, uint64_t n);
 void desk_day(const struct act *act, cJSON *object, const char *name, day_number day);
 /* "2026-11-22 03:40 UTC" */

@@ -88,7 +88,7 @@ static void refuse_outcome(struct paper_act *a)
 static void add_reason(const struct act *act, cJSON *row, enum sign_field field,
                        enum field_reason reason)
 {
-    cJSON *problem = desk_object(cJSON_GetObjectItem(row, "problems"));
+    cJSON *problem = page_object(cJSON_GetObjectItem(row, "problems"));
 
     desk_word(act, problem, "field", "desk.paper.field", sign_field_names[field]);
     desk_word(act, problem, "reason", "desk.paper.reason", field_reason_names[reason]);
@@ -97,15 +97,15 @@ static void add_reason(const struct act *act, cJSON *row, enum sign_field field,
 static void add_verdict(void *ctx, const struct paper_row *row)
 {
     struct paper_act *a = ctx;
-    cJSON *shown = desk_object(a->rows);
+    cJSON *shown = page_object(a->rows);
 
-    desk_format(shown, "line", "%zu", row->line);
-    desk_text(shown, "name", row->form.name.data);
-    desk_flag(shown, "good", row->valid);
-    desk_flag(shown, "repeat", row->repeat);
-    desk_flag(shown, "no_contact", row->valid && row->form.contact.len == 0);
-    desk_flag(shown, "cells", row->wrong_cells);
-    desk_array(shown, "problems");
+    page_format(shown, "line", "%zu", row->line);
+    page_text(shown, "name", row->form.name.data);
+    page_flag(shown, "good", row->valid);
+    page_flag(shown, "repeat", row->repeat);
+    page_flag(shown, "no_contact", row->valid && row->form.contact.len == 0);
+    page_flag(shown, "cells", row->wrong_cells);
+    page_array(shown, "problems");
     for (int field = 0; field < FIELD__COUNT; field++)
         if (row->form.errors[field] != FIELD_OK)
             add_reason(&a->act, shown, (enum sign_field)field, row->form.errors[field]);
@@ -124,19 +124,19 @@ static void show_verdicts(struct paper_act *a)
     cJSON *page = desk_page_new(act, "paper_check");
     bool good = a->result.outcome == BATCH_DONE;
 
-    desk_text(page, "csv", a->file.data);
-    desk_text(page, "typed_label", a->file.label);
-    desk_format(page, "after", "%" PRId64, a->file.after);
-    desk_flag(page, "good", good);
+    page_text(page, "csv", a->file.data);
+    page_text(page, "typed_label", a->file.label);
+    page_format(page, "after", "%" PRId64, a->file.after);
+    page_flag(page, "good", good);
     if (a->result.outcome == BATCH_FAULT) {
         desk_word(act, page, "fault", "desk.paper.fault", paper_fault_names[a->result.fault]);
-        desk_format(page, "fault_line", "%zu", a->result.line);
+        page_format(page, "fault_line", "%zu", a->result.line);
     }
     desk_number(act, page, "row_count", totals->rows);
     desk_number(act, page, "wrong", totals->wrong);
     desk_number(act, page, "repeats", totals->repeats);
     desk_number(act, page, "without_contact", totals->without_contact);
-    desk_flag(page, "any", totals->rows > 0);
+    page_flag(page, "any", totals->rows > 0);
     cJSON_AddItemToObject(page, "rows", a->rows);
     a->rows = NULL;
     desk_page_send(act, page, "paper_check", good ? 200 : 422);
@@ -244,12 +244,12 @@ static const char *state_of(const struct batch_row *b, int64_t in_work)
 
 static void add_batch(const struct act *act, cJSON *list, const struct batch_row *b)
 {
-    cJSON *batch = desk_object(list);
+    cJSON *batch = page_object(list);
     int64_t in_work = batch_in_work(batches_of(act));
 
-    desk_format(batch, "id", "%" PRId64, b->id);
-    desk_text(batch, "label", b->label.data);
-    desk_text(batch, "who", b->who.data);
+    page_format(batch, "id", "%" PRId64, b->id);
+    page_text(batch, "label", b->label.data);
+    page_text(batch, "who", b->who.data);
     desk_day(act, batch, "day", b->day);
     desk_number(act, batch, "row_count", (uint64_t)b->rows);
     desk_number(act, batch, "live", (uint64_t)b->live);
@@ -257,7 +257,7 @@ static void add_batch(const struct act *act, cJSON *list, const struct batch_row
     desk_word(act, batch, "state", "desk.paper.state", state_of(b, in_work));
     if (b->why != VOID__MAX)
         desk_word(act, batch, "reason", "desk.why", void_why_names[b->why]);
-    desk_flag(batch, "may_remove",
+    page_flag(batch, "may_remove",
               b->id != in_work && act->who.role >= ROLE_ORGANISER &&
                   (b->live > 0 || !b->removed_s));
 }
@@ -265,7 +265,7 @@ static void add_batch(const struct act *act, cJSON *list, const struct batch_row
 /* Newest first. The sums are over all batches that are in. */
 static int add_batches(const struct act *act, struct db *db, cJSON *page)
 {
-    cJSON *list = desk_array(page, "batches");
+    cJSON *list = page_array(page, "batches");
     uint64_t live = 0, without_contact = 0;
     int64_t id = INT64_MAX;
     struct batch_row b;
@@ -282,7 +282,7 @@ static int add_batches(const struct act *act, struct db *db, cJSON *page)
             add_batch(act, list, &b);
     }
     batch_row_release(&b);
-    desk_flag(page, "any", shown > 0);
+    page_flag(page, "any", shown > 0);
     desk_number(act, page, "live", live);
     desk_number(act, page, "without_contact", without_contact);
     return result == DB_NO_ROW ? DB_OK : result;
@@ -323,7 +323,7 @@ static void answer_removal_page(struct act *act)
     desk_read_end(db);
     if (result == DB_OK) {
         page = desk_page_new(act, "paper_remove");
-        add_batch(act, desk_array(page, "batch"), &b);
+        add_batch(act, page_array(page, "batch"), &b);
         desk_reasons(act, page);
         desk_page_send(act, page, "paper_remove", 200);
     } else {

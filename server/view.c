@@ -29,17 +29,16 @@ static void add_figures(const struct page *page, const struct publication *p)
     uint64_t shown = p->count < milestone ? p->count : milestone;
     bool one = p->count == 1 || (p->count == 0 && page->lang == LANG_FR);
 
-    page_count(page, page->data, "count", p->count);
+    page_number(page->data, "count", p->count, page->lang);
     page_text(page->data, "count_unit",
               page_say(page, one ? "petition.unit.one" : "petition.unit.other"));
-    page_count(page, page->data, "goal", PETITION_GOAL);
-    page_count(page, page->data, "milestone", milestone);
+    page_number(page->data, "goal", PETITION_GOAL, page->lang);
+    page_number(page->data, "milestone", milestone, page->lang);
     page_format(page->data, "bar_max", "%llu", (unsigned long long)milestone);
     page_format(page->data, "bar_value", "%llu", (unsigned long long)shown);
-    page_count(page, page->data, "step", p->step);
+    page_number(page->data, "step", p->step, page->lang);
     page_format(page->data, "seconds", "%d", page->v->publish_every_s);
-    if (p->step > 1)
-        page_flag(page->data, "stepped");
+    page_flag(page->data, "stepped", p->step > 1);
 }
 
 /* ---- the petition and its form ---- */
@@ -47,7 +46,7 @@ static void add_figures(const struct page *page, const struct publication *p)
 static void add_addressees(const struct page *page)
 {
     const struct content *c = page->v->content;
-    cJSON *list = page_must(cJSON_AddArrayToObject(page->data, "addressees"));
+    cJSON *list = page_array(page->data, "addressees");
 
     for (cJSON *from = c->addressees->child; from; from = from->next) {
         const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "country"));
@@ -85,7 +84,7 @@ static cJSON *add_field(const struct page *page, const struct view_form *form,
     cJSON *object;
 
     snprintf(name, sizeof name, "field_%s", sign_field_names[field]);
-    object = page_must(cJSON_AddObjectToObject(page->data, name));
+    object = page_member(page->data, name);
     if (reason != FIELD_OK) {
         page_text(object, "error", problem_text(page, field, reason));
         page_problem(page, visible ? sign_field_names[field] : "sign",
@@ -108,15 +107,14 @@ static void add_countries(const struct page *page, cJSON *object, const char *ch
         page_shared(object, "options", options);
         return;
     }
-    copy = page_must(cJSON_AddArrayToObject(object, "options"));
+    copy = page_array(object, "options");
     for (const cJSON *from = options->child; from; from = from->next) {
         const char *code = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(from, "code"));
         cJSON *option = page_object(copy);
 
         page_text(option, "code", code);
         page_shared(option, "name", cJSON_GetObjectItemCaseSensitive(from, "name"));
-        if (strcmp(code, chosen) == 0)
-            page_flag(option, "selected");
+        page_flag(option, "selected", strcmp(code, chosen) == 0);
     }
 }
 
@@ -137,14 +135,13 @@ static void add_choices(const struct page *page, const struct view_form *form)
     cJSON *field = add_field(page, form, FIELD_VISIBILITY);
 
     if (strcmp(typed, visibility_names[VISIBILITY_PUBLIC]) == 0)
-        page_flag(field, "public");
+        page_flag(field, "public", true);
     else if (strcmp(typed, visibility_names[VISIBILITY_ADDRESSEES]) == 0)
-        page_flag(field, "addressees_too");
+        page_flag(field, "addressees_too", true);
     else
-        page_flag(field, "private");
+        page_flag(field, "private", true);
     field = add_field(page, form, FIELD_UPDATES);
-    if (means_yes(value_of(form, FIELD_UPDATES)))
-        page_flag(field, "checked");
+    page_flag(field, "checked", means_yes(value_of(form, FIELD_UPDATES)));
 }
 
 static void add_form(const struct page *page, const struct view_form *form)
@@ -160,9 +157,8 @@ static void add_form(const struct page *page, const struct view_form *form)
     add_choices(page, form);
     if (!form)
         return;
-    page_flag(page->data, "form");
-    if (form->at_risk)
-        page_flag(page->data, "at_risk");
+    page_flag(page->data, "form", true);
+    page_flag(page->data, "at_risk", form->at_risk);
     add_field(page, form, FIELD_SEED);
     add_field(page, form, FIELD_LANG);
     if (form->errors[FIELD_SEED] == FIELD_OK)
@@ -181,9 +177,9 @@ void view_petition(struct buf *out, const struct view *v, enum lang lang,
     page_shared(page.data, "blocks", cJSON_GetObjectItemCaseSensitive(petition, "blocks"));
     add_figures(&page, p);
     if (p->confirmed > 0)
-        page_count(&page, page.data, "confirmed", p->confirmed);
+        page_number(page.data, "confirmed", p->confirmed, page.lang);
     add_addressees(&page);
-    page_flag(page.data, p->closed ? "closed" : v->open ? "open" : "paused");
+    page_flag(page.data, p->closed ? "closed" : v->open ? "open" : "paused", true);
     add_form(&page, form);
     page_finish(&page, "petition", out);
 }
@@ -201,7 +197,7 @@ void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
     struct page page = page_new(v, lang, "/withdraw");
     const char *error = errors[w->state];
     bool done = w->state == WITHDRAW_DONE;
-    cJSON *field = page_must(cJSON_AddObjectToObject(page.data, "field_code"));
+    cJSON *field = page_member(page.data, "field_code");
 
     page_text(page.data, "title", page_say(&page, done ? "withdraw.done.title" : "withdraw.title"));
     page_text(field, "value", w->typed ? w->typed : "");
@@ -211,8 +207,7 @@ void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
     }
     if (w->state == WITHDRAW_BUSY)
         page_text(page.data, "notice", page_say(&page, "withdraw.busy"));
-    if (done)
-        page_flag(page.data, "done");
+    page_flag(page.data, "done", done);
     page_finish(&page, "withdraw", out);
 }
 
@@ -245,7 +240,7 @@ void view_day(struct buf *out, const struct content *c, enum lang lang, const ch
         buf_adds(out, day);
         return;
     }
-    data = page_must(cJSON_CreateObject());
+    data = page_new_object();
     snprintf(key, sizeof key, "date.month.%d", month);
     page_text(data, "month", content_text(c, lang, key));
     page_format(data, "day", "%d", number);
@@ -294,7 +289,7 @@ static void add_table(const struct page *page, cJSON *tables, const struct table
     table = page_object(tables);
     page_text(table, "caption", page_say(page, kind->caption));
     page_text(table, "head", page_say(page, kind->head));
-    rows = page_must(cJSON_AddArrayToObject(table, "rows"));
+    rows = page_array(table, "rows");
     buf_init(&label, BUF_UNLIMITED);
     for (size_t i = 0; i < from->count; i++) {
         cJSON *row = page_object(rows);
@@ -302,7 +297,7 @@ static void add_table(const struct page *page, cJSON *tables, const struct table
         buf_clear(&label);
         kind->label(&label, page, from->cells[i].key);
         page_text(row, "label", label.data);
-        page_count(page, row, "number", from->cells[i].n);
+        page_number(row, "number", from->cells[i].n, page->lang);
     }
     buf_release(&label);
 }
@@ -315,13 +310,12 @@ static void add_tables(const struct page *page, const struct publication *p)
                                               tier_label};
     static const struct table_kind by_day = {"progress.day.caption", "progress.day.head",
                                              day_label};
-    cJSON *tables = page_must(cJSON_AddArrayToObject(page->data, "tables"));
+    cJSON *tables = page_array(page->data, "tables");
 
     add_table(page, tables, &by_country, &p->by_country);
     add_table(page, tables, &by_tier, &p->by_tier);
     add_table(page, tables, &by_day, &p->by_day);
-    if (tables->child)
-        page_flag(page->data, "tables_exist");
+    page_flag(page->data, "tables_exist", tables->child);
 }
 
 void view_progress(struct buf *out, const struct view *v, enum lang lang,
@@ -335,7 +329,7 @@ void view_progress(struct buf *out, const struct view *v, enum lang lang,
     page_text(page.data, "title", page_say(&page, "progress.title"));
     page_text(page.data, "minisign_key", v->minisign_key);
     add_figures(&page, p);
-    page_count(&page, page.data, "confirmed", p->confirmed);
+    page_number(page.data, "confirmed", p->confirmed, page.lang);
     buf_init(&date, BUF_UNLIMITED);
     day_text(day, day_of(p->at_s));
     view_day(&date, v->content, lang, day);

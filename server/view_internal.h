@@ -5,6 +5,7 @@
 #ifndef VIEW_INTERNAL_H
 #define VIEW_INTERNAL_H
 
+#include "page_data.h"
 #include "view.h"
 
 /* One page being built. */
@@ -22,19 +23,6 @@ void page_finish(struct page *page, const char *template, struct buf *out);
 
 /* A text of the catalogue. */
 const char *page_say(const struct page *page, const char *key);
-
-/* Members of an object; what cannot be allocated ends the process. */
-cJSON *page_must(cJSON *item);
-void page_text(cJSON *object, const char *name, const char *text);
-void page_flag(cJSON *object, const char *name);
-void page_format(cJSON *object, const char *name, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* A number with the separators of the language. */
-void page_count(const struct page *page, cJSON *object, const char *name, uint64_t n);
-/* A part that content owns and that outlives the page. */
-void page_shared(cJSON *object, const char *name, cJSON *item);
-/* A new object at the end of an array. */
-cJSON *page_object(cJSON *array);
 
 /* Adds to the list of what is wrong, with a link to the field. */
 void page_problem(const struct page *page, const char *target, const char *text);

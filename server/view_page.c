@@ -3,99 +3,26 @@
  */
 #include "view_internal.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-/* The order of the language switch. */
-static const struct {
-    enum lang lang;
-    const char *own_name;
-} switch_order[LANG__COUNT] = {
-    {LANG_KM, "ខ្មែរ"},
-    {LANG_EN, "English"},
-    {LANG_FR, "Français"},
-};
-
-/* ---- data ---- */
-
-cJSON *page_must(cJSON *item)
-{
-    if (!item)
-        abort(); /* out of memory */
-    return item;
-}
-
-void page_text(cJSON *object, const char *name, const char *text)
-{
-    page_must(cJSON_AddStringToObject(object, name, text));
-}
-
-void page_flag(cJSON *object, const char *name)
-{
-    page_must(cJSON_AddTrueToObject(object, name));
-}
-
-/* A part that content owns and that outlives the page. */
-void page_shared(cJSON *object, const char *name, cJSON *item)
-{
-    if (item && !cJSON_AddItemReferenceToObject(object, name, item))
-        abort();
-}
-
-cJSON *page_object(cJSON *array)
-{
-    cJSON *object = page_must(cJSON_CreateObject());
-
-    cJSON_AddItemToArray(array, object);
-    return object;
-}
-
-void page_count(const struct page *page, cJSON *object, const char *name, uint64_t n)
-{
-    struct buf text;
-
-    buf_init(&text, BUF_UNLIMITED);
-    figures_number(&text, n, lang_codes[page->lang]);
-    page_text(object, name, text.data);
-    buf_release(&text);
-}
-
-void page_format(cJSON *object, const char *name, const char *format, ...)
-{
-    va_list args;
-    char *text;
-
-    va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        abort();
-    va_end(args);
-    page_text(object, name, text);
-    free(text);
-}
-
 const char *page_say(const struct page *page, const char *key)
 {
     return content_text(page->v->content, page->lang, key);
 }
 
-/* ---- what every page has ---- */
-
 /* The links to the same page in the other languages. */
 static void add_languages(const struct page *page, const char *path)
 {
-    cJSON *languages = page_must(cJSON_AddArrayToObject(page->data, "languages"));
+    cJSON *languages = page_array(page->data, "languages");
 
     for (size_t i = 0; i < LANG__COUNT; i++) {
-        const char *code = lang_codes[switch_order[i].lang];
+        const char *code = lang_codes[page_languages[i].lang];
         cJSON *language = page_object(languages);
 
         page_text(language, "code", code);
-        page_text(language, "own_name", switch_order[i].own_name);
+        page_text(language, "own_name", page_languages[i].own_name);
         page_format(language, "here", "/%s%s", code, path ? path : "");
         page_format(language, "alternate", "%s/%s%s", page->v->base_url, code, path ? path : "");
-        if (switch_order[i].lang == page->lang)
-            page_flag(language, "current");
+        if (page_languages[i].lang == page->lang)
+            page_flag(language, "current", true);
     }
 }
 
@@ -103,7 +30,7 @@ static void add_languages(const struct page *page, const char *path)
  * is an answer that is found at no address of its own, so search engines are kept off. */
 struct page page_new(const struct view *v, enum lang lang, const char *path)
 {
-    struct page page = {.v = v, .lang = lang, .data = page_must(cJSON_CreateObject())};
+    struct page page = {.v = v, .lang = lang, .data = page_new_object()};
     const char *named = *v->organiser_name ? v->organiser_name : page_say(&page, "page.organisers");
 
     page_text(page.data, "lang", lang_codes[lang]);
@@ -116,7 +43,7 @@ struct page page_new(const struct view *v, enum lang lang, const char *path)
                           page_must(cJSON_CreateStringReference(v->content->style.data)));
     if (path)
         page_format(page.data, "canonical", "%s/%s%s", v->base_url, lang_codes[lang], path);
-    page_flag(page.data, "switch");
+    page_flag(page.data, "switch", true);
     add_languages(&page, path);
     return page;
 }
@@ -134,8 +61,8 @@ void page_problem(const struct page *page, const char *target, const char *text)
     cJSON *problems = cJSON_GetObjectItemCaseSensitive(page->data, "problems"), *problem;
 
     if (!problems) {
-        problems = page_must(cJSON_AddArrayToObject(page->data, "problems"));
-        page_flag(page->data, "problems_exist");
+        problems = page_array(page->data, "problems");
+        page_flag(page->data, "problems_exist", true);
     }
     problem = page_object(problems);
     page_text(problem, "target", target);

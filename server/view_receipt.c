@@ -51,7 +51,7 @@ static void add_share_links(const struct page *page, const char *address, const 
         {"WhatsApp", "https://wa.me/?text=T%20U"},
         {NULL, "mailto:?subject=T&body=U"},
     };
-    cJSON *links = page_must(cJSON_AddArrayToObject(page->data, "share_links"));
+    cJSON *links = page_array(page->data, "share_links");
 
     for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
         const char *label = services[i].label;
@@ -65,12 +65,12 @@ static void add_share_links(const struct page *page, const char *address, const 
 /* When the log will hold it, and that the page looks again by itself. */
 static void add_waiting(const struct page *page, const struct view_thanks *t)
 {
-    page_flag(page->data, "waiting");
+    page_flag(page->data, "waiting", true);
     page_format(page->data, "seconds", "%d", page->v->publish_every_s);
     page_text(page->data, "again", t->address);
     if (t->reload_s == 0)
         return;
-    page_flag(page->data, "reloads");
+    page_flag(page->data, "reloads", true);
     page_format(page->data, "reload", "%d", t->reload_s);
     page_format(page->data, "still", "%s?" VIEW_STILL "=1", t->address);
 }
@@ -82,7 +82,7 @@ static void add_share(const struct page *page)
         cJSON_GetObjectItemCaseSensitive(v->content->petition[page->lang], "title");
     const char *address;
 
-    page_flag(page->data, "share");
+    page_flag(page->data, "share", true);
     page_format(page->data, "share_address", "%s/%s", v->base_url, lang_codes[page->lang]);
     address = cJSON_GetObjectItemCaseSensitive(page->data, "share_address")->valuestring;
     if (*v->base_url != '\0')
@@ -98,10 +98,10 @@ void view_thanks(struct buf *out, const struct view *v, enum lang lang, const st
     page_text(page.data, "short_code", t->short_code);
     page_text(page.data, "withdraw_code", t->withdraw_code);
     if (t->at_risk) {
-        page_flag(page.data, "at_risk");
+        page_flag(page.data, "at_risk", true);
     } else {
         if (t->published)
-            page_flag(page.data, "published");
+            page_flag(page.data, "published", true);
         else
             add_waiting(&page, t);
         if (t->ticket)
@@ -128,8 +128,7 @@ void view_save(struct buf *out, const struct view *v, enum lang lang, const stru
     page_text(page.data, "ticket", s->ticket);
     page_format(page.data, "index", "%" PRId64, s->index);
     page_format(page.data, "seconds", "%d", v->publish_every_s);
-    if (s->published)
-        page_flag(page.data, "published");
+    page_flag(page.data, "published", s->published);
     page_finish(&page, "save", out);
 }
 
@@ -137,23 +136,23 @@ void view_save(struct buf *out, const struct view *v, enum lang lang, const stru
 
 static void add_found(const struct page *page, const struct view_receipt *r)
 {
-    cJSON *found = page_must(cJSON_AddObjectToObject(page->data, "found")), *deliveries;
+    cJSON *found = page_member(page->data, "found"), *deliveries;
     char key[40];
 
     page_format(found, "index", "%" PRId64, r->index);
-    page_count(page, found, "since", (uint64_t)r->since);
+    page_number(found, "since", (uint64_t)r->since, page->lang);
     if (r->proven > 0)
-        page_count(page, found, "proven", (uint64_t)r->proven);
+        page_number(found, "proven", (uint64_t)r->proven, page->lang);
     page_format(found, "end", "%" PRId64, r->end);
     if (r->end < 0) {
-        page_flag(found, "live");
+        page_flag(found, "live", true);
     } else if (r->why == VOID__MAX) {
-        page_flag(found, "withdrawn");
+        page_flag(found, "withdrawn", true);
     } else {
         snprintf(key, sizeof key, "desk.why.%s", void_why_names[r->why]);
         page_text(found, "removed", page_say(page, key));
     }
-    deliveries = page_must(cJSON_AddArrayToObject(found, "deliveries"));
+    deliveries = page_array(found, "deliveries");
     for (size_t i = 0; i < r->delivery_count; i++)
         page_format(page_object(deliveries), "n", "%" PRId64, r->deliveries[i]);
 }
@@ -171,7 +170,7 @@ void view_receipt(struct buf *out, const struct view *v, enum lang lang,
     struct page page = page_new(v, lang, "/receipt");
     const char *error = errors[r->state];
     bool found = r->state == RECEIPT_FOUND;
-    cJSON *field = page_must(cJSON_AddObjectToObject(page.data, "field_receipt"));
+    cJSON *field = page_member(page.data, "field_receipt");
 
     page_text(page.data, "title", page_say(&page, found ? "receipt.found.title" : "receipt.title"));
     page_text(field, "value", r->typed ? r->typed : "");
