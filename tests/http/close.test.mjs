@@ -181,8 +181,14 @@ test('closed wins over paused', async () => {
     await withService({ settings: { petition_open: 'no' } }, async (service) => {
         assert.equal((await service.get('/api/v1/petition')).json.state, 'paused');
         assert.equal((await service.form('/en/sign', signer(1))).status, 403);
+        await service.succeed(['organiser', 'add', 'admin'], { stdin: `${PASSWORD}\n` });
+        const desk = await Desk.login(service);
+        assert.match((await desk.get('/admin')).text, /Signing is paused \(petition_open = no\)/);
         await close(service);
         await shownClosed(service);
+        const overview = (await desk.get('/admin')).text;
+        assert.match(overview, /The petition is closed: nobody can sign any more\./);
+        assert.ok(!overview.includes('paused'));
         assert.equal((await service.form('/en/sign', signer(1))).status, 410);
         assert.ok(!(await service.get('/en')).text.includes('paused'));
     });
