@@ -6,9 +6,9 @@
 MODULES = buf log files peer config notify metrics \
           sha256 json input csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
-          recent db db_log db_marks db_sql db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
+          recent db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
           pepper petition_text content page_data \
-          listener probe http http_reply http_pages http_shared http_stats runkey ephemeral ticket \
+          listener probe http http_accept http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive removed mirror bundle bundle_spool bundle_figures delivery delivery_freeze delivery_build delivery_files deliveries \
           archive_read fetch log_source log_check bundle_check things verify \
@@ -21,7 +21,7 @@ MODULES = buf log files peer config notify metrics \
 INTERNAL = bundle_internal db_internal delivery_internal http_internal identity_internal view_internal
 
 OWNERS = sqlite3.h:db microhttpd.h:http zip.h:archive utf8proc.h:identity idn2.h:identity \
-         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256 \
+         brotli/encode.h:compress zlib.h:compress qrencode.h:desk_account nettle/sha2.h:sha256 nettle/base64.h:buf \
          curl/curl.h:fetch
 
 PREFIX ?= /usr/local

@@ -5,7 +5,7 @@
 -- name of those who did not choose `private`. All else is in the sealed record or a commitment.
 
 PRAGMA application_id = 1346720817;
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- The public log, append-only: the exact bytes of every entry, hashed as stored. Entry 0 is the
 -- `open` entry, written by init. Indices have no gaps.
@@ -101,12 +101,22 @@ CREATE TABLE paper_batch (
     CHECK ((removed_s IS NULL) = (why IS NULL))
 ) STRICT;
 
--- De-duplication: one row per contact with at least one live submission.
-CREATE TABLE signer (
+-- De-duplication: one row per contact with at least one live submission that is counted here: its
+-- index is below `upto` of its tag's slice, which is the number that the first ten bits of the tag
+-- make. The others the writer counts in memory, and again when it starts (db_signer.c).
+CREATE TABLE signer_row (
     tag       BLOB PRIMARY KEY CHECK (length(tag) = 32),
     live      INTEGER NOT NULL CHECK (live > 0),                         -- live submissions
     confirmed INTEGER NOT NULL CHECK (confirmed BETWEEN 0 AND live)      -- of them, confirmed
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE signer_slice (
+    slice INTEGER PRIMARY KEY CHECK (slice BETWEEN 0 AND 1023),
+    upto  INTEGER NOT NULL CHECK (upto >= 0) -- without a row: 0
+) STRICT;
+-- One row per contact, whoever counts it: for people who ask; the program does not.
+CREATE VIEW signer AS
+    SELECT tag, count(*) AS live, sum(tier = 0) AS confirmed FROM submission
+    WHERE tag IS NOT NULL GROUP BY tag;
 
 -- Live submissions by day, country and tier; kept in the same transaction as the rows.
 CREATE TABLE tally (

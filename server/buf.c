@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <nettle/base64.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -116,6 +117,20 @@ void buf_adds(struct buf *b, const char *s)
 void buf_addc(struct buf *b, char c)
 {
     buf_add(b, &c, 1);
+}
+
+void buf_int(struct buf *b, int64_t n)
+{
+    uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+    char digits[20], *at = digits + sizeof digits;
+
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (n < 0)
+        buf_addc(b, '-');
+    buf_add(b, at, (size_t)(digits + sizeof digits - at));
 }
 
 void buf_printf(struct buf *b, const char *format, ...)
@@ -231,24 +246,36 @@ void buf_hex(struct buf *b, const uint8_t *data, size_t len)
     extend(b, 2 * len);
 }
 
-static void add_base64(struct buf *b, const uint8_t *data, size_t len, int variant)
+/* Leaves the last `padding` characters out. */
+static void add_base64(struct buf *b, struct base64_encode_ctx *encoder, const uint8_t *data,
+                       size_t len, size_t padding)
 {
-    size_t room = sodium_base64_encoded_len(len, variant); /* counts the NUL */
+    char last[BASE64_ENCODE_FINAL_LENGTH];
+    size_t written;
 
-    if (!reserve(b, room - 1))
+    if (!reserve(b, BASE64_ENCODE_RAW_LENGTH(len) - padding))
         return;
-    sodium_bin2base64(b->data + b->len, room, data, len, variant);
-    extend(b, strlen(b->data + b->len));
+    written = base64_encode_update(encoder, b->data + b->len, len, data);
+    extend(b, written);
+    written = base64_encode_final(encoder, last);
+    if (written > padding)
+        buf_add(b, last, written - padding);
 }
 
 void buf_base64(struct buf *b, const uint8_t *data, size_t len)
 {
-    add_base64(b, data, len, sodium_base64_VARIANT_ORIGINAL);
+    struct base64_encode_ctx encoder;
+
+    base64_encode_init(&encoder);
+    add_base64(b, &encoder, data, len, 0);
 }
 
 void buf_base64url(struct buf *b, const uint8_t *data, size_t len)
 {
-    add_base64(b, data, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    struct base64_encode_ctx encoder;
+
+    base64url_encode_init(&encoder);
+    add_base64(b, &encoder, data, len, (3 - len % 3) % 3);
 }
 
 /* libsodium 1.0.18 takes every byte above 0x7f for the last digit of the alphabet. */

@@ -43,6 +43,8 @@ char *buf_detach(struct buf *b, size_t *len);
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
+/* In decimal. */
+void buf_int(struct buf *b, int64_t n);
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Text for HTML, valid between tags and in quoted attributes: & < > " ' are escaped. */

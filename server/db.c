@@ -1,7 +1,7 @@
 /*
  * db: the SQLite calls (see db.h). The statements are in db_sql.c, the log's tiles and checkpoints
- * in db_log.c, the organisers' part is in db_desk.c, the schema in db_schema.c; db_copy.c and
- * db_check.c have what backups and checks need.
+ * in db_log.c, who has signed in db_signer.c, the organisers' part is in db_desk.c, the schema in
+ * db_schema.c; db_copy.c and db_check.c have what backups and checks need.
  *
  * A connection belongs to one thread at a time. All statements are prepared when the connection
  * opens, and are never left stepped: db_exec() and friends reset them. Always true in the writer:
@@ -63,6 +63,7 @@ struct db {
     struct tally_cell tally[TALLY_SLOTS];
     size_t tally_used;
     struct db_edges edges;
+    struct db_signers signers;
 };
 
 /* ---- statements */
@@ -199,6 +200,11 @@ struct db_edges *db_edges(struct db *db)
     return &db->edges;
 }
 
+struct db_signers *db_signers(struct db *db)
+{
+    return &db->signers;
+}
+
 struct sqlite3 *db_handle(struct db *db)
 {
     return db->handle;
@@ -319,6 +325,10 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         buf_printf(err, "%s: the log has gaps, or tiles that are not those of its entries", path);
         goto fail;
     }
+    if (mode == DB_WRITER && db_signers_load(db) != DB_OK) {
+        buf_printf(err, "%s: the submissions cannot be counted", path);
+        goto fail;
+    }
     /* A WAL left by a crash may still hold columns that were erased. */
     db->erasure_pending = mode == DB_WRITER;
     return db;
@@ -335,6 +345,7 @@ void db_close(struct db *db)
         sqlite3_finalize(db->statements[i]);
     if (db->handle && sqlite3_close(db->handle) != SQLITE_OK)
         log_error("database: %s", sqlite3_errmsg(db->handle));
+    db_signers_free(db);
     free(db);
 }
 
@@ -413,6 +424,8 @@ int db_commit(struct db *db)
     assert(db->in_transaction);
     result = flush_tally(db);
     if (result == DB_OK)
+        result = db_signers_write(db, db->work.totals.signatures);
+    if (result == DB_OK)
         result = flush_totals(db);
     if (result == DB_OK)
         result = db_exec(db, SQL_COMMIT);
@@ -423,6 +436,7 @@ int db_commit(struct db *db)
     db->in_transaction = false;
     db->committed = db->work;
     db_edges_commit(db);
+    db_signers_commit(db);
     db->erasure_pending |= db->erased_in_batch;
     forget_batch(db);
     return DB_OK;
@@ -436,6 +450,7 @@ void db_rollback(struct db *db)
         log_error("database: the transaction cannot be rolled back");
     db->in_transaction = false;
     db_edges_rollback(db);
+    db_signers_rollback(db);
     forget_batch(db);
 }
 
@@ -572,67 +587,6 @@ static int tally_add(struct db *db, const struct tally_cell *what, int64_t n)
     }
 }
 
-static int signer_get(struct db *db, const uint8_t *tag, int64_t *live, int64_t *confirmed)
-{
-    int result;
-
-    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
-    result = db_step(db, SQL_SIGNER_GET);
-    if (result != DB_OK)
-        return result == DB_NO_ROW ? DB_BROKEN : result;
-    *live = db_column_int(db, SQL_SIGNER_GET, 0);
-    *confirmed = db_column_int(db, SQL_SIGNER_GET, 1);
-    db_finish(db, SQL_SIGNER_GET);
-    return DB_OK;
-}
-
-/* Counts a live submission of the tag; signatures and confirmed follow from its row. A contact's
- * first one, as nearly all are, is one statement. (RETURNING would make that of all, but costs a
- * table in memory each time.) */
-static int signer_raise(struct db *db, const uint8_t *tag, bool confirmed)
-{
-    struct totals *t = &db->work.totals;
-    int64_t live, live_confirmed;
-    int result;
-
-    db_bind_blob(db, SQL_SIGNER_ADD, 1, tag, TAG_LEN);
-    db_bind_int(db, SQL_SIGNER_ADD, 2, confirmed);
-    result = db_exec(db, SQL_SIGNER_ADD);
-    if (result != DB_OK)
-        return result;
-    if (sqlite3_changes(db->handle) == 1) {
-        t->signatures++;
-        t->confirmed += confirmed;
-        return DB_OK;
-    }
-    result = signer_get(db, tag, &live, &live_confirmed);
-    if (result != DB_OK)
-        return result;
-    t->confirmed += confirmed && live_confirmed == 0;
-    db_bind_blob(db, SQL_SIGNER_RAISE, 1, tag, TAG_LEN);
-    db_bind_int(db, SQL_SIGNER_RAISE, 2, confirmed);
-    return db_exec(db, SQL_SIGNER_RAISE);
-}
-
-static int signer_lower(struct db *db, const uint8_t *tag, bool confirmed)
-{
-    struct totals *t = &db->work.totals;
-    enum sql change = SQL_SIGNER_LOWER;
-    int64_t live, live_confirmed;
-    int result = signer_get(db, tag, &live, &live_confirmed);
-
-    if (result != DB_OK)
-        return result;
-    if (live == 1)
-        change = SQL_SIGNER_DELETE;
-    else
-        db_bind_int(db, change, 2, confirmed);
-    db_bind_blob(db, change, 1, tag, TAG_LEN);
-    t->signatures -= live == 1;
-    t->confirmed -= confirmed && live_confirmed == 1;
-    return db_exec(db, change);
-}
-
 static int batch_add_live(struct db *db, int64_t batch, int64_t n)
 {
     db_bind_int(db, SQL_BATCH_LIVE_ADD, 1, batch);
@@ -660,7 +614,7 @@ int db_submission_add(struct db *db, int64_t index, const struct submission *s)
     if (result == DB_OK && s->batch)
         result = batch_add_live(db, s->batch, 1);
     if (result == DB_OK)
-        result = signer_raise(db, s->tag, s->tier == TIER_CONFIRMED);
+        result = db_signer_raise(db, s->tag, s->tier == TIER_CONFIRMED, &db->work.totals);
     if (result == DB_OK)
         result = tally_add(db, &cell, 1);
     db->work.totals.live++;
@@ -724,7 +678,7 @@ int db_submission_erase(struct db *db, int64_t index, enum void_why why)
     db_bind_int(db, SQL_SUBMISSION_ERASE, 1, index);
     result = db_exec(db, SQL_SUBMISSION_ERASE);
     if (result == DB_OK)
-        result = signer_lower(db, facts.tag, facts.cell.tier == TIER_CONFIRMED);
+        result = db_signer_lower(db, index, facts.tag, facts.cell.tier == TIER_CONFIRMED, t);
     if (result == DB_OK)
         result = tally_add(db, &facts.cell, -1);
     if (result == DB_OK && facts.batch)
@@ -741,15 +695,13 @@ int db_submission_erase(struct db *db, int64_t index, enum void_why why)
 int db_submission_alone(struct db *db, int64_t index, bool *alone)
 {
     struct submission_facts facts = {0};
+    int64_t live;
     int result = live_submission(db, index, &facts);
 
     if (result != DB_OK)
         return result;
-    db_bind_blob(db, SQL_SIGNER_GET, 1, facts.tag, TAG_LEN);
-    result = db_step(db, SQL_SIGNER_GET);
-    if (result == DB_OK)
-        *alone = db_column_int(db, SQL_SIGNER_GET, 0) == 1;
-    db_finish(db, SQL_SIGNER_GET);
+    result = db_signer_live(db, facts.tag, &live);
+    *alone = live == 1;
     return result;
 }
 

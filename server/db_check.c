@@ -184,7 +184,7 @@ static const char *find_left(struct check *c, int64_t index)
 {
     static const char tags[] =
         "SELECT (SELECT count(*) FROM submission WHERE tag IS NOT NULL"
-        " AND substr(tag, 17) <> zeroblob(16)) + (SELECT count(*) FROM signer"
+        " AND substr(tag, 17) <> zeroblob(16)) + (SELECT count(*) FROM signer_row"
         " WHERE substr(tag, 17) <> zeroblob(16)), (SELECT ifnull(max(idx), 0) FROM submission)";
     int64_t n[2];
 
@@ -234,15 +234,21 @@ static uint64_t hash_of(const struct check *c, const void *data, size_t len)
 }
 
 /* A tag counts twice: for its live submissions, and again for the confirmed ones. */
-static uint64_t tag_hash(const struct check *c, sqlite3_stmt *s, bool confirmed)
+static uint64_t hash_of_tag(const struct check *c, const uint8_t tag[TAG_LEN], bool confirmed)
 {
-    uint8_t text[TAG_LEN + 1] = {0};
-    const void *tag = sqlite3_column_blob(s, 0);
+    uint8_t text[TAG_LEN + 1];
 
-    if (tag && sqlite3_column_bytes(s, 0) == TAG_LEN)
-        memcpy(text, tag, TAG_LEN);
+    memcpy(text, tag, TAG_LEN);
     text[TAG_LEN] = confirmed;
     return hash_of(c, text, sizeof text);
+}
+
+static uint64_t tag_hash(const struct check *c, sqlite3_stmt *s, bool confirmed)
+{
+    static const uint8_t none[TAG_LEN];
+    const void *tag = sqlite3_column_blob(s, 0);
+
+    return hash_of_tag(c, tag && sqlite3_column_bytes(s, 0) == TAG_LEN ? tag : none, confirmed);
 }
 
 /* Of the columns day, country, tier, which are 1 to 3. */
@@ -279,6 +285,35 @@ static void count_signer(struct check *c, sqlite3_stmt *s, struct recount *r)
     r->tags[1] += live * tag_hash(c, s, false) + confirmed * tag_hash(c, s, true);
 }
 
+struct counting {
+    const struct check *check;
+    struct recount *recount;
+};
+
+/* What the writer counts in memory. */
+static void count_change(void *ctx, const struct signer_change *change,
+                         const struct signer_change *row)
+{
+    struct counting *k = ctx;
+    struct recount *r = k->recount;
+
+    r->signers += row->live == 0;
+    r->signer_live += (uint64_t)change->live;
+    r->confirmed += change->confirmed > 0 && row->confirmed == 0;
+    r->tags[1] += (uint64_t)change->live * hash_of_tag(k->check, change->tag, false) +
+                  (uint64_t)change->confirmed * hash_of_tag(k->check, change->tag, true);
+}
+
+static int count_changes(struct check *c, struct recount *r)
+{
+    struct counting k = {c, r};
+    int result = db_signers_load(c->db);
+
+    if (result == DB_OK)
+        result = db_signers_each(c->db, count_change, &k);
+    return result == DB_OK ? 0 : -1;
+}
+
 static void count_cell(struct check *c, sqlite3_stmt *s, struct recount *r)
 {
     uint64_t n = (uint64_t)sqlite3_column_int64(s, 0);
@@ -309,7 +344,7 @@ static const struct {
     void (*count)(struct check *c, sqlite3_stmt *s, struct recount *r);
 } counted[] = {
     {"SELECT tag, day, country, tier FROM submission", count_submission},
-    {"SELECT tag, live, confirmed FROM signer", count_signer},
+    {"SELECT tag, live, confirmed FROM signer_row", count_signer},
     {"SELECT n, day, country, tier FROM tally", count_cell},
     {"SELECT CAST(body AS TEXT) FROM log_entry WHERE length(body) <> 120", count_removal},
 };
@@ -336,7 +371,7 @@ static int check_figures(struct check *c)
     uint64_t removed = 0;
     const char *wrong = NULL;
 
-    if (recount(c, &r) != 0 || db_totals(c->db, &t) != DB_OK)
+    if (recount(c, &r) != 0 || count_changes(c, &r) != 0 || db_totals(c->db, &t) != DB_OK)
         return -1;
     for (int why = 0; why < VOID__MAX; why++) {
         removed += t.removed[why];

@@ -3,9 +3,9 @@
  *
  * A group number is a keyed hash of the tag, under a key that is drawn for the one transaction and
  * wiped at its end: equal tags give equal numbers without a table of who is who, and without the
- * key nobody comes from a tag to its number. `signer` is emptied, which overwrites its pages, and
- * filled again in the order of the numbers: inserted as they come, a million rows would make the
- * WAL many times as large as the table.
+ * key nobody comes from a tag to its number. `signer_row` is emptied, which overwrites its pages,
+ * and filled again in the order of the numbers: inserted as they come, a million rows would make
+ * the WAL many times as large as the table.
  */
 #include "db_internal.h"
 
@@ -20,7 +20,7 @@
 
 _Static_assert(GROUP_LEN < TAG_LEN, "a group number takes the place of a tag");
 
-/* A row of `signer` with its new number. */
+/* A row of `signer_row` with its new number. */
 struct group {
     uint8_t number[GROUP_LEN];
     uint32_t live, confirmed;
@@ -163,6 +163,7 @@ static int replace_signers(struct regrouping *r)
 
     if (result == DB_OK)
         result = db_exec(r->db, SQL_CLOSE_CLEAR);
+    db_signers_drop_filters(r->db);
     sort_groups(r->groups, r->count);
     for (size_t i = 0; i < r->count && result == DB_OK; i++) {
         uint8_t group[TAG_LEN] = {0};
@@ -189,7 +190,9 @@ static int regroup(struct db *db, uint64_t signatures)
     if (!r.key)
         abort();
     crypto_generichash_keygen(r.key);
-    result = replace_tags(&r);
+    result = db_signers_write_all(db);
+    if (result == DB_OK)
+        result = replace_tags(&r);
     if (result == DB_OK)
         result = replace_signers(&r);
     sodium_free(r.key); /* wipes it */

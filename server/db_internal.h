@@ -51,10 +51,13 @@ enum sql {
     SQL_SUBMISSION_NAMED,
     SQL_SUBMISSION_ROWS,
     SQL_SIGNER_ADD,
-    SQL_SIGNER_RAISE,
     SQL_SIGNER_GET,
     SQL_SIGNER_LOWER,
     SQL_SIGNER_DELETE,
+    SQL_SIGNER_TAGS,
+    SQL_SLICES,
+    SQL_SLICE_SET,
+    SQL_SUBMISSION_TAGS,
     SQL_BATCH_ADD,
     SQL_BATCH_LIVE_ADD,
     SQL_BATCH_CONTACTLESS,
@@ -149,6 +152,61 @@ int db_edges_load(struct db *db) DB_CHECKED;
 int db_edges_append(struct db *db, const struct buf *body) DB_CHECKED;
 void db_edges_commit(struct db *db);
 void db_edges_rollback(struct db *db);
+
+/* What the submissions have changed since their signers' rows were written (db_signer.c). */
+#define SIGNER_SLICES 1024
+struct signer_change {
+    uint8_t tag[TAG_LEN];
+    int32_t live, confirmed;
+};
+struct signer_slice {
+    struct signer_change *changes; /* in the order of their tags */
+    size_t count, room;
+    int64_t upto; /* submissions below are in the rows */
+};
+struct signer_filter {
+    uint8_t *bits; /* NULL: not made */
+    uint32_t bit_count;
+    uint32_t rows; /* that have been added */
+};
+/* One step of the open transaction, and what takes it back: a change, or a slice as it was before
+ * it was written (then the change has only the tag's first bits). */
+struct signer_undo {
+    bool written;
+    struct signer_change change;
+    struct signer_slice slice;
+};
+struct db_signers {
+    struct signer_slice *slices;   /* SIGNER_SLICES; NULL: not loaded */
+    struct signer_filter *filters; /* one for each slice */
+    size_t kept;                   /* changes of all slices */
+    unsigned next;                 /* the slice to write next */
+    struct signer_undo *undo;
+    size_t undo_count, undo_room;
+};
+struct db_signers *db_signers(struct db *db);
+/* Sums the changes up from the database: when the writer opens, or in a reader's snapshot. */
+int db_signers_load(struct db *db) DB_CHECKED;
+void db_signers_free(struct db *db);
+/* Writes slices in the open transaction, until there is memory for what is left; or all. */
+int db_signers_write(struct db *db, uint64_t signatures) DB_CHECKED;
+int db_signers_write_all(struct db *db) DB_CHECKED;
+/* The rows have got other tags. */
+void db_signers_drop_filters(struct db *db);
+void db_signers_commit(struct db *db);
+void db_signers_rollback(struct db *db);
+/* Counts a new live submission, in the open transaction; the totals follow. */
+int db_signer_raise(struct db *db, const uint8_t tag[TAG_LEN], bool confirmed,
+                    struct totals *t) DB_CHECKED;
+/* Counts the submission at `index` no more. */
+int db_signer_lower(struct db *db, int64_t index, const uint8_t tag[TAG_LEN], bool confirmed,
+                    struct totals *t) DB_CHECKED;
+/* How many live submissions a tag has. */
+int db_signer_live(struct db *db, const uint8_t tag[TAG_LEN], int64_t *live) DB_CHECKED;
+/* Each change, with what the row of its tag counts (zeros: none). */
+typedef void db_signer_each(void *ctx, const struct signer_change *change,
+                            const struct signer_change *row);
+int db_signers_each(struct db *db, db_signer_each *each, void *ctx) DB_CHECKED;
 
 /* SQLite's connection, for db_copy and db_check. */
 struct sqlite3 *db_handle(struct db *db);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   4
+#define USER_VERSION   5
 
 static const char schema[] = {
 #include "schema.inc"
@@ -92,6 +92,15 @@ static const char *const steps[USER_VERSION] = {
           " WHERE length(body) <> 120"
           " AND (substr(body, 1, 15) = CAST('{\"v\":1,\"t\":\"wd\"' AS BLOB)"
           " OR substr(body, 1, 17) = CAST('{\"v\":1,\"t\":\"void\"' AS BLOB));",
+    [4] = "ALTER TABLE signer RENAME TO signer_row;"
+          "CREATE TABLE signer_slice ("
+          " slice INTEGER PRIMARY KEY CHECK (slice BETWEEN 0 AND 1023),"
+          " upto INTEGER NOT NULL CHECK (upto >= 0)) STRICT;"
+          "WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 1023)"
+          " INSERT INTO signer_slice SELECT n, (SELECT ifnull(max(idx) + 1, 0) FROM log_entry)"
+          " FROM s;"
+          "CREATE VIEW signer AS SELECT tag, count(*) AS live, sum(tier = 0) AS confirmed"
+          " FROM submission WHERE tag IS NOT NULL GROUP BY tag;",
 };
 
 static int pragma_int(sqlite3 *handle, const char *pragma)

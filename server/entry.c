@@ -168,8 +168,13 @@ void entry_fields(struct buf *out, const struct fields *f)
     buf_json(out, f->name);
     buf_adds(out, ",\"country\":");
     buf_json(out, f->country);
-    buf_printf(out, ",\"text\":%" PRId64 ",\"day\":\"%s\",\"visibility\":\"%s\"}", f->text, day,
-               visibility_names[f->visibility]);
+    buf_adds(out, ",\"text\":");
+    buf_int(out, f->text);
+    buf_adds(out, ",\"day\":\"");
+    buf_adds(out, day);
+    buf_adds(out, "\",\"visibility\":\"");
+    buf_adds(out, visibility_names[f->visibility]);
+    buf_adds(out, "\"}");
 }
 
 static void add_text_hashes(struct buf *out, uint8_t text_hashes[3][HASH_LEN],

@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -138,6 +137,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     } else if (c) {
         if (!c->used)
             atomic_fetch_sub(&s->fresh, 1);
+        atomic_fetch_sub(&s->connections, 1);
         free(c);
         *context = NULL;
     }
@@ -358,6 +358,11 @@ static unsigned thread_count(int setting)
     return cores > 0 && cores <= 64 ? (unsigned)cores : 1;
 }
 
+unsigned http_connection_limit(const struct http_server *s)
+{
+    return (unsigned)(s->config.connections ? s->config.connections : CONNECTION_LIMIT);
+}
+
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     unsigned threads = thread_count(s->config.threads);
@@ -366,15 +371,17 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
                                      (intptr_t)threads, NULL},
                                     {MHD_OPTION_END, 0, NULL}};
 
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)(s->config.connections ? s->config.connections : CONNECTION_LIMIT),
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
+    return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                                MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
+                            0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
+                            on_library_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
+                            http_connection_limit(s), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+                            MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, pool,
+                            MHD_OPTION_END);
 }
 
 /* Publishing must not wait for ever for a moment without readers. */
@@ -426,7 +433,9 @@ int http_start(struct http_server *s, struct buf *err)
         return -1;
     }
     s->daemon = start_daemon(s);
-    if (!s->daemon)
+    if (s->daemon)
+        s->acceptor = http_acceptor_open(s);
+    else
         buf_adds(err, "the HTTP server cannot be started");
     return s->daemon ? 0 : -1;
 }
@@ -459,39 +468,12 @@ static void wait_for_requests(struct http_server *s, int quiet_ms)
     }
 }
 
-/* Where to go on if quiescing panics; of the thread that quiesces. */
-static _Thread_local jmp_buf *quiescing;
-
-/* MHD 0.9.75 panics if one of its threads takes the listening socket out of its epoll set at the
- * moment in which MHD_quiesce_daemon does the same. It holds no lock then, and the thread has done
- * what was wanted. After any other panic the process must end, as it would without this. */
-static void on_panic(void *ctx, const char *file, unsigned int line, const char *reason)
-{
-    (void)ctx;
-    if (quiescing && strstr(reason, "Failed to remove listen FD from epoll set"))
-        longjmp(*quiescing, 1);
-    log_error("libmicrohttpd: %s:%u: %.*s", file, line, (int)strcspn(reason, "\n"), reason);
-    abort();
-}
-
-static void quiesce(struct MHD_Daemon *daemon)
-{
-    jmp_buf again;
-
-    MHD_set_panic_func(on_panic, NULL);
-    /* Each time round, one thread more is through: so it ends. */
-    (void)setjmp(again);
-    quiescing = &again;
-    MHD_quiesce_daemon(daemon);
-    quiescing = NULL;
-}
-
 /* No new connection from here on. Others may hold an inherited socket, so it is not shut down:
  * whoever connects waits in its backlog. */
 static void stop_accepting(struct http_server *s)
 {
-    if (s->daemon)
-        quiesce(s->daemon);
+    http_acceptor_close(s->acceptor);
+    s->acceptor = NULL;
     if (s->listen_fd >= 0)
         close(s->listen_fd);
     s->listen_fd = -1;

@@ -1,8 +1,8 @@
 /*
  * http_internal: what the files of http share, and nobody else sees.
  *
- * http.c runs the server and a request's life; http_reply.c makes answers and serves handlers;
- * http_pages.c holds the published set; http_stats.c counts.
+ * http.c runs the server and a request's life; http_accept.c takes connections; http_reply.c makes
+ * answers and serves handlers; http_pages.c holds the published set; http_stats.c counts.
  */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
@@ -29,7 +29,9 @@ struct http_server {
     struct published *published; /* never NULL */
     struct shared *shared;
     atomic_int in_work, parked; /* requests */
-    atomic_int fresh;           /* connections that have brought no request yet */
+    struct acceptor *acceptor;  /* http_accept.c; NULL: nothing is accepted */
+    atomic_int connections;     /* accepted, and not closed yet */
+    atomic_int fresh;           /* of them, that have brought no request yet */
     atomic_uint begun;          /* requests, ever: modulo its range */
     atomic_int large;           /* requests that may have a large body */
     atomic_bool draining;       /* answers close their connections */
@@ -64,6 +66,12 @@ struct http_request {
     struct path_params params;
     struct http_header_line headers[HTTP_HEADERS_MAX];
 };
+
+/* http_accept.c: takes connections from listen_fd for the daemon, on a thread of its own. After
+ * closing it no new one is taken; the socket stays open. NULL may be closed. */
+struct acceptor *http_acceptor_open(struct http_server *s);
+void http_acceptor_close(struct acceptor *a);
+unsigned http_connection_limit(const struct http_server *s);
 
 /* An empty table, and its end. */
 struct shared *http_shared_new(void);

@@ -331,6 +331,7 @@ static enum contact_reason canonical_email(const struct identity *id, struct con
     char typed_domain[DOMAIN_MAX_BYTES + 1];
     const char *domain = typed_domain;
     const struct mail_rule *rule;
+    size_t local_len, domain_len;
 
     if (!at || strchr(at + 1, '@'))
         return CONTACT_BAD_EMAIL;
@@ -344,10 +345,14 @@ static enum contact_reason canonical_email(const struct identity *id, struct con
         if (!is_local_part(local)) /* "+tag@", or "name.+tag@" where dots count */
             return CONTACT_BAD_EMAIL;
     }
-    if (strlen(local) + 1 + strlen(domain) > CONTACT_MAX_BYTES) /* A-labels may be longer */
+    local_len = strlen(local);
+    domain_len = strlen(domain);
+    if (local_len + 1 + domain_len > CONTACT_MAX_BYTES) /* A-labels may be longer */
         return CONTACT_BAD_EMAIL;
     out->kind = 'e';
-    snprintf(out->canonical, sizeof out->canonical, "%s@%s", local, domain);
+    memcpy(out->canonical, local, local_len);
+    out->canonical[local_len] = '@';
+    memcpy(out->canonical + local_len + 1, domain, domain_len + 1);
     return CONTACT_OK;
 }
 

@@ -57,6 +57,10 @@ bool input_is_utf8(const char *text, size_t len)
         size_t used, want = sequence_len(*s);
         uint32_t point;
 
+        if (want == 1 && *s != '\0') { /* most of what is typed */
+            s++;
+            continue;
+        }
         if (want == 0 || want > (size_t)(end - s))
             return false;
         point = join_sequence(s, want, &used);
@@ -72,9 +76,11 @@ bool input_is_utf8(const char *text, size_t len)
 uint32_t input_next_code_point(const char **text)
 {
     const unsigned char *s = (const unsigned char *)*text;
-    size_t used, len = sequence_len(*s);
-    uint32_t point = join_sequence(s, len ? len : 1, &used);
+    size_t used = 1, len = sequence_len(*s);
+    uint32_t point = *s;
 
+    if (len != 1)
+        point = join_sequence(s, len ? len : 1, &used);
     *text += used;
     return point;
 }
@@ -134,14 +140,16 @@ void input_clean_line(struct buf *out, const char *typed)
             first = from;
         end = s;
     }
-    for (const char *s = first; s != end;) {
+    for (const char *s = first, *run = first; s != end;) {
         const char *from = s;
         enum looks looks = looks_of(input_next_code_point(&s));
 
+        if (s == end || looks == BREAK || looks == HIDDEN)
+            buf_add(out, run, (size_t)((s == end ? s : from) - run)); /* the last one is visible */
         if (looks == BREAK)
             buf_addc(out, ' ');
-        else if (looks != HIDDEN)
-            buf_add(out, from, (size_t)(s - from));
+        if (looks == BREAK || looks == HIDDEN)
+            run = s;
     }
 }
 

@@ -90,9 +90,12 @@ void seal_record_json(struct buf *out, const struct seal_record *r)
     add_member(out, ",\"contact\":", r->contact);
     add_member(out, ",\"country\":", r->country);
     add_member(out, ",\"visibility\":", visibility_names[r->visibility]);
-    buf_printf(out, ",\"updates\":%s", r->updates ? "true" : "false");
+    buf_adds(out, r->updates ? ",\"updates\":true" : ",\"updates\":false");
     add_member(out, ",\"lang\":", r->lang);
-    buf_printf(out, ",\"day\":\"%s\",\"text\":%" PRId64 ",\"r\":\"", day, r->text);
+    add_member(out, ",\"day\":", day);
+    buf_adds(out, ",\"text\":");
+    buf_int(out, r->text);
+    buf_adds(out, ",\"r\":\"");
     buf_base64(out, r->r, 32);
     buf_adds(out, "\",\"r2\":\"");
     buf_base64(out, r->r2, 32);

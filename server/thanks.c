@@ -59,7 +59,9 @@ void thanks_redirect(struct http_request *rq, const struct thanks *t, const stru
     struct buf location;
 
     buf_init(&location, BUF_UNLIMITED);
-    buf_printf(&location, "/%s/thanks/", http_lang(rq));
+    buf_addc(&location, '/');
+    buf_adds(&location, http_lang(rq));
+    buf_adds(&location, "/thanks/");
     ticket_write(&location, &t->keys, ticket, time(NULL));
     http_redirect(rq, 303, location.data);
     buf_wipe(&location);

@@ -114,8 +114,6 @@ static void recount(void)
     static const char *const differences[] = {
         "SELECT (SELECT live FROM totals) - (SELECT count(tag) FROM submission)",
         "SELECT (SELECT signatures FROM totals) - (SELECT count(DISTINCT tag) FROM submission)",
-        "SELECT (SELECT count(*) FROM signer) - (SELECT count(DISTINCT tag) FROM submission)",
-        "SELECT (SELECT coalesce(sum(live), 0) FROM signer) - (SELECT count(tag) FROM submission)",
         "SELECT count(*) FROM tally AS t WHERE n <> (SELECT count(tag) FROM submission AS s"
         " WHERE s.day = t.day AND s.country = t.country AND s.tier = t.tier)",
         "SELECT (SELECT coalesce(sum(n), 0) FROM tally) - (SELECT count(tag) FROM submission)",

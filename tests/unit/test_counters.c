@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "database_fixture.h"
+#include "db_internal.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -64,9 +65,28 @@ static void assert_totals_are_a_recount(void)
     assert_int_equal(erased, query("SELECT count(*) FROM submission WHERE tag IS NULL"));
 }
 
+/* What is counted in memory is written for the question, and then taken back. */
+static void assert_signers_are_a_recount(void)
+{
+    sqlite3_stmt *s = NULL;
+
+    begin();
+    assert_int_equal(db_signers_write_all(db), DB_OK);
+    assert_int_equal(sqlite3_prepare_v2(db_handle(db),
+                                        DIFFERENCE("SELECT tag, live, confirmed FROM signer_row",
+                                                   RECOUNT_SIGNERS),
+                                        -1, &s, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(s, 0), 0);
+    sqlite3_finalize(s);
+    db_rollback(db);
+}
+
 static void assert_all_is_a_recount(void)
 {
     assert_totals_are_a_recount();
+    assert_signers_are_a_recount();
     assert_int_equal(query(DIFFERENCE("SELECT tag, live, confirmed FROM signer", RECOUNT_SIGNERS)),
                      0);
     assert_int_equal(query(DIFFERENCE("SELECT day, country, tier, n FROM tally WHERE n > 0",
@@ -150,6 +170,8 @@ static bool end_random(uint64_t *random, const struct totals *before)
 
     if (below(random, 4) == 0)
         assert_tables_sum_up();
+    if (below(random, 10) == 0)
+        assert_int_equal(db_signers_write_all(db), DB_OK);
     if (below(random, 4) > 0) {
         commit();
         return true;

@@ -52,10 +52,10 @@ static void a_foreign_application_id_is_refused(void **state)
 static void a_newer_schema_is_refused_and_one_that_never_was(void **state)
 {
     (void)state;
-    assert_int_equal(try_sql("PRAGMA user_version = 5"), SQLITE_OK);
-    assert_refused(path, "has schema version 5; this program knows 4");
+    assert_int_equal(try_sql("PRAGMA user_version = 6"), SQLITE_OK);
+    assert_refused(path, "has schema version 6; this program knows 5");
     assert_int_equal(try_sql("PRAGMA user_version = 0"), SQLITE_OK);
-    assert_refused(path, "has schema version 0; this program knows 4");
+    assert_refused(path, "has schema version 0; this program knows 5");
 }
 
 /* A file as version 1 of the program made it, with something in it. */
@@ -157,7 +157,7 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     buf_init(&err, BUF_UNLIMITED);
     assert_null(db_open(old, DB_WRITER, &err));
     assert_one_line(&err);
-    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 4"));
+    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 5"));
     buf_release(&err);
     describe(&err, old);
     assert_null(strstr(err.data, "paper_batch"));
@@ -228,7 +228,7 @@ static void the_file_is_for_its_owner_only(void **state)
 #define HASH "zeroblob(32)"
 /* A row for entry 1: tag, tier, visibility, country, day, name, opening, sealed. */
 #define SUBMISSION(values) "INSERT INTO submission VALUES(1, " values ", NULL)"
-#define SIGNER(values)     "INSERT INTO signer VALUES(" values ")"
+#define SIGNER(values)     "INSERT INTO signer_row VALUES(" values ")"
 #define TALLY(values)      "INSERT INTO tally VALUES(" values ")"
 #define TOTALS(values)     "UPDATE totals SET " values
 #define ORGANISER(values)  "INSERT INTO organiser VALUES(" values ", 2, NULL, 0)"

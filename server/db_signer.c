@@ -1,0 +1,504 @@
+/*
+ * db_signer: who has signed: a row for each contact with a live submission (see db.h).
+ *
+ * A tag is random, so a new contact's row lies on a page that the other rows of its batch do not
+ * share: written at once it would cost 4 KiB of the WAL, and again of the database. So what the
+ * submissions change is summed up in memory, by slices of the tags' range, and a slice is written
+ * when its turn comes, when it has as many changes as there is memory for. The writer alone does
+ * this, and its own rows are the only ones that count.
+ *
+ * Most contacts are new, and whether one is would take a look at such a page, too. So each slice
+ * has a Bloom filter of the tags that have a row. It is made when the slice is written for the
+ * first time in the life of the process.
+ *
+ * Always true: `signer_row` counts the live submissions whose index is below their slice's `upto`,
+ * and the changes in memory count the others. `upto` is in the database, in the transaction that
+ * writes the slice; so whenever the process dies the changes can be summed up again from
+ * `submission`, and an erasure knows which of the two has counted what it erases.
+ */
+#include "db_internal.h"
+
+#include "log.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_ROOM 16
+
+#define FILTER_PROBES          5
+#define FILTER_BITS            16 /* of a new filter, for each row */
+#define FILTER_LEAST_BITS_EACH 10 /* with fewer it is made anew */
+#define FILTER_LEAST_BITS      1024
+
+/* How many changes are kept: an eighth of the rows, within these. */
+#define KEPT_LEAST 16384
+#define KEPT_MOST  262144
+
+_Static_assert(SIGNER_SLICES == 1024, "a slice is ten bits of the tag");
+
+static unsigned slice_of(const uint8_t tag[TAG_LEN])
+{
+    return (unsigned)tag[0] << 2 | tag[1] >> 6;
+}
+
+/* ---- changes in memory */
+
+/* Where the tag's change is, or would be; true if it is there. */
+static bool find(const struct signer_slice *s, const uint8_t tag[TAG_LEN], size_t *at)
+{
+    size_t from = 0, to = s->count;
+
+    while (from < to) {
+        size_t middle = (from + to) / 2;
+        int order = memcmp(s->changes[middle].tag, tag, TAG_LEN);
+
+        if (order == 0) {
+            *at = middle;
+            return true;
+        }
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    *at = from;
+    return false;
+}
+
+static void free_changes(struct signer_slice *s)
+{
+    if (s->changes)
+        sodium_memzero(s->changes, s->room * sizeof *s->changes);
+    free(s->changes);
+    s->changes = NULL;
+    s->count = s->room = 0;
+}
+
+static void grow(struct signer_slice *s)
+{
+    struct signer_slice grown = {.count = s->count, .room = s->room ? 2 * s->room : FIRST_ROOM};
+
+    grown.changes = xcalloc(grown.room, sizeof *grown.changes);
+    if (s->count > 0)
+        memcpy(grown.changes, s->changes, s->count * sizeof *s->changes);
+    free_changes(s);
+    s->changes = grown.changes;
+    s->count = grown.count;
+    s->room = grown.room;
+}
+
+/* Adds to the tag's change. One that comes to nothing goes, and nothing of its tag stays. */
+static void add(struct db_signers *signers, const struct signer_change *c)
+{
+    struct signer_slice *s = &signers->slices[slice_of(c->tag)];
+    struct signer_change *change;
+    size_t at;
+
+    if (!find(s, c->tag, &at)) {
+        if (s->count == s->room)
+            grow(s);
+        memmove(&s->changes[at + 1], &s->changes[at], (s->count - at) * sizeof *s->changes);
+        s->changes[at] = *c;
+        s->count++;
+        signers->kept++;
+        return;
+    }
+    change = &s->changes[at];
+    change->live += c->live;
+    change->confirmed += c->confirmed;
+    if (change->live != 0 || change->confirmed != 0)
+        return;
+    s->count--;
+    signers->kept--;
+    memmove(change, change + 1, (s->count - at) * sizeof *change);
+    sodium_memzero(&s->changes[s->count], sizeof *change);
+}
+
+static struct signer_undo *new_undo(struct db_signers *signers)
+{
+    if (signers->undo_count == signers->undo_room) {
+        size_t room = signers->undo_room ? 2 * signers->undo_room : FIRST_ROOM;
+        struct signer_undo *grown = xcalloc(room, sizeof *grown);
+
+        if (signers->undo_count > 0)
+            memcpy(grown, signers->undo, signers->undo_count * sizeof *grown);
+        if (signers->undo)
+            sodium_memzero(signers->undo, signers->undo_room * sizeof *signers->undo);
+        free(signers->undo);
+        signers->undo = grown;
+        signers->undo_room = room;
+    }
+    return &signers->undo[signers->undo_count++];
+}
+
+/* As add, in the open transaction. */
+static void change_by(struct db_signers *signers, const uint8_t tag[TAG_LEN], int32_t live,
+                      int32_t confirmed)
+{
+    struct signer_undo *undo = new_undo(signers);
+    struct signer_change c = {.live = live, .confirmed = confirmed};
+
+    memcpy(c.tag, tag, TAG_LEN);
+    add(signers, &c);
+    c.live = -live;
+    c.confirmed = -confirmed;
+    *undo = (struct signer_undo){.change = c};
+}
+
+/* ---- filters */
+
+static uint32_t bit_of(const struct signer_filter *f, const uint8_t tag[TAG_LEN], unsigned probe)
+{
+    uint32_t first, step;
+
+    /* A tag is a hash already. Its first bits are those of its slice. */
+    memcpy(&first, tag + 16, sizeof first);
+    memcpy(&step, tag + 20, sizeof step);
+    return (first + probe * (step | 1)) & (f->bit_count - 1);
+}
+
+/* False: the tag has no row. */
+static bool may_have_row(const struct signer_filter *f, const uint8_t tag[TAG_LEN])
+{
+    for (unsigned probe = 0; f->bits && probe < FILTER_PROBES; probe++) {
+        uint32_t bit = bit_of(f, tag, probe);
+
+        if (!(f->bits[bit / 8] & 1 << bit % 8))
+            return false;
+    }
+    return true;
+}
+
+static void filter_add(struct signer_filter *f, const uint8_t tag[TAG_LEN])
+{
+    for (unsigned probe = 0; probe < FILTER_PROBES; probe++) {
+        uint32_t bit = bit_of(f, tag, probe);
+
+        f->bits[bit / 8] |= (uint8_t)(1 << bit % 8);
+    }
+    f->rows++;
+}
+
+/* From all rows of the slice, with room for as many again. */
+static int make_filter(struct db *db, unsigned which, uint32_t rows)
+{
+    struct signer_filter *f = &db_signers(db)->filters[which];
+    const uint8_t first[TAG_LEN] = {(uint8_t)(which >> 2), (uint8_t)(which << 6)};
+    int result;
+
+    f->bit_count = FILTER_LEAST_BITS;
+    while (f->bit_count < FILTER_BITS * rows)
+        f->bit_count *= 2;
+    f->rows = 0;
+    free(f->bits);
+    f->bits = xcalloc(f->bit_count / 8, 1);
+    db_bind_blob(db, SQL_SIGNER_TAGS, 1, first, TAG_LEN);
+    while ((result = db_step(db, SQL_SIGNER_TAGS)) == DB_OK) {
+        const uint8_t *tag = db_column_blob(db, SQL_SIGNER_TAGS, 0, NULL);
+
+        if (slice_of(tag) != which)
+            break;
+        filter_add(f, tag);
+    }
+    db_finish(db, SQL_SIGNER_TAGS);
+    if (result >= 0)
+        return DB_OK;
+    free(f->bits);
+    *f = (struct signer_filter){0};
+    return result;
+}
+
+/* Takes the slice's changes into its filter, once they are rows. */
+static int keep_filter(struct db *db, unsigned which)
+{
+    struct db_signers *signers = db_signers(db);
+    const struct signer_slice *s = &signers->slices[which];
+    struct signer_filter *f = &signers->filters[which];
+    uint32_t rows = f->rows + (uint32_t)s->count;
+
+    if (!f->bits || FILTER_LEAST_BITS_EACH * rows > f->bit_count)
+        return make_filter(db, which, rows);
+    for (size_t i = 0; i < s->count; i++)
+        filter_add(f, s->changes[i].tag);
+    return DB_OK;
+}
+
+/* ---- life */
+
+static int load_slices(struct db *db, struct db_signers *signers)
+{
+    int result;
+
+    while ((result = db_step(db, SQL_SLICES)) == DB_OK) {
+        int64_t slice = db_column_int(db, SQL_SLICES, 0);
+
+        if (slice < 0 || slice >= SIGNER_SLICES) { /* of a file that is not ours */
+            result = DB_BROKEN;
+            break;
+        }
+        signers->slices[slice].upto = db_column_int(db, SQL_SLICES, 1);
+    }
+    db_finish(db, SQL_SLICES);
+    signers->next = 0;
+    for (unsigned i = 1; i < SIGNER_SLICES; i++)
+        if (signers->slices[i].upto < signers->slices[signers->next].upto)
+            signers->next = i;
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+static int load_changes(struct db *db, struct db_signers *signers)
+{
+    const enum sql tags = SQL_SUBMISSION_TAGS;
+    int result;
+    size_t len;
+
+    db_bind_int(db, tags, 1, signers->slices[signers->next].upto);
+    while ((result = db_step(db, tags)) == DB_OK) {
+        const uint8_t *tag = db_column_blob(db, tags, 1, &len);
+        struct signer_change c = {.live = 1};
+
+        if (len != TAG_LEN) {
+            log_error("database: a tag has another length");
+            result = DB_BROKEN;
+            break;
+        }
+        if (db_column_int(db, tags, 0) < signers->slices[slice_of(tag)].upto)
+            continue;
+        memcpy(c.tag, tag, TAG_LEN);
+        c.confirmed = db_column_int(db, tags, 2) == TIER_CONFIRMED;
+        add(signers, &c);
+    }
+    db_finish(db, tags);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+int db_signers_load(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+    int result;
+
+    db_signers_free(db);
+    signers->slices = xcalloc(SIGNER_SLICES, sizeof *signers->slices);
+    signers->filters = xcalloc(SIGNER_SLICES, sizeof *signers->filters);
+    result = load_slices(db, signers);
+    return result == DB_OK ? load_changes(db, signers) : result;
+}
+
+void db_signers_free(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+
+    db_signers_rollback(db);
+    for (unsigned i = 0; signers->slices && i < SIGNER_SLICES; i++)
+        free_changes(&signers->slices[i]);
+    if (signers->filters)
+        db_signers_drop_filters(db);
+    free(signers->slices);
+    free(signers->filters);
+    free(signers->undo);
+    *signers = (struct db_signers){0};
+}
+
+void db_signers_drop_filters(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+
+    for (unsigned i = 0; i < SIGNER_SLICES; i++) {
+        free(signers->filters[i].bits);
+        signers->filters[i] = (struct signer_filter){0};
+    }
+}
+
+void db_signers_commit(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+
+    for (size_t i = 0; i < signers->undo_count; i++)
+        if (signers->undo[i].written)
+            free_changes(&signers->undo[i].slice);
+    if (signers->undo_count > 0)
+        sodium_memzero(signers->undo, signers->undo_count * sizeof *signers->undo);
+    signers->undo_count = 0;
+}
+
+void db_signers_rollback(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+
+    while (signers->undo_count > 0) {
+        struct signer_undo *undo = &signers->undo[--signers->undo_count];
+
+        if (undo->written) {
+            struct signer_slice *s = &signers->slices[slice_of(undo->change.tag)];
+
+            signers->kept += undo->slice.count;
+            signers->kept -= s->count;
+            free_changes(s);
+            *s = undo->slice;
+        } else {
+            add(signers, &undo->change);
+        }
+        sodium_memzero(undo, sizeof *undo);
+    }
+}
+
+/* ---- rows */
+
+/* What the tag's row counts; zeros if it has none. */
+static int read_row(struct db *db, const uint8_t tag[TAG_LEN], struct signer_change *row)
+{
+    int result;
+
+    *row = (struct signer_change){0};
+    if (!may_have_row(&db_signers(db)->filters[slice_of(tag)], tag))
+        return DB_OK;
+    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
+    result = db_step(db, SQL_SIGNER_GET);
+    if (result == DB_OK) {
+        row->live = (int32_t)db_column_int(db, SQL_SIGNER_GET, 0);
+        row->confirmed = (int32_t)db_column_int(db, SQL_SIGNER_GET, 1);
+    }
+    db_finish(db, SQL_SIGNER_GET);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+/* The tag's row and its change, together. */
+static int read_signer(struct db *db, const uint8_t tag[TAG_LEN], struct signer_change *row,
+                       struct signer_change *sum)
+{
+    const struct signer_slice *s = &db_signers(db)->slices[slice_of(tag)];
+    int result = read_row(db, tag, row);
+    size_t at;
+
+    *sum = *row;
+    if (find(s, tag, &at)) {
+        sum->live += s->changes[at].live;
+        sum->confirmed += s->changes[at].confirmed;
+    }
+    return result;
+}
+
+static int write_slice(struct db *db, unsigned which)
+{
+    struct db_signers *signers = db_signers(db);
+    struct signer_slice *s = &signers->slices[which];
+    struct signer_undo *undo;
+    int result = DB_OK;
+
+    for (size_t i = 0; i < s->count && result == DB_OK; i++) {
+        db_bind_blob(db, SQL_SIGNER_ADD, 1, s->changes[i].tag, TAG_LEN);
+        db_bind_int(db, SQL_SIGNER_ADD, 2, s->changes[i].live);
+        db_bind_int(db, SQL_SIGNER_ADD, 3, s->changes[i].confirmed);
+        result = db_exec(db, SQL_SIGNER_ADD);
+    }
+    db_bind_int(db, SQL_SLICE_SET, 1, which);
+    db_bind_int(db, SQL_SLICE_SET, 2, db_log_size(db));
+    if (result == DB_OK)
+        result = db_exec(db, SQL_SLICE_SET);
+    if (result == DB_OK)
+        result = keep_filter(db, which);
+    if (result != DB_OK)
+        return result;
+    undo = new_undo(signers);
+    *undo = (struct signer_undo){.written = true, .slice = *s};
+    undo->change.tag[0] = (uint8_t)(which >> 2);
+    undo->change.tag[1] = (uint8_t)(which << 6);
+    signers->kept -= s->count;
+    *s = (struct signer_slice){.upto = db_log_size(db)};
+    return DB_OK;
+}
+
+int db_signers_write(struct db *db, uint64_t signatures)
+{
+    struct db_signers *signers = db_signers(db);
+    uint64_t most = signatures / 8;
+    int result = DB_OK;
+
+    most = most < KEPT_LEAST ? KEPT_LEAST : most > KEPT_MOST ? KEPT_MOST : most;
+    while (signers->kept > most && result == DB_OK) {
+        result = write_slice(db, signers->next);
+        signers->next = (signers->next + 1) % SIGNER_SLICES;
+    }
+    return result;
+}
+
+int db_signers_write_all(struct db *db)
+{
+    int result = DB_OK;
+
+    for (unsigned i = 0; i < SIGNER_SLICES && result == DB_OK; i++)
+        result = write_slice(db, i);
+    return result;
+}
+
+/* ---- counting */
+
+int db_signer_raise(struct db *db, const uint8_t tag[TAG_LEN], bool confirmed, struct totals *t)
+{
+    struct signer_change row, sum;
+    int result = read_signer(db, tag, &row, &sum);
+
+    if (result != DB_OK)
+        return result;
+    t->signatures += sum.live == 0;
+    t->confirmed += confirmed && sum.confirmed == 0;
+    change_by(db_signers(db), tag, 1, confirmed);
+    return DB_OK;
+}
+
+int db_signer_lower(struct db *db, int64_t index, const uint8_t tag[TAG_LEN], bool confirmed,
+                    struct totals *t)
+{
+    const struct signer_slice *s = &db_signers(db)->slices[slice_of(tag)];
+    struct signer_change row, sum;
+    enum sql change = SQL_SIGNER_LOWER;
+    int result = read_signer(db, tag, &row, &sum);
+
+    if (result == DB_OK && (index < s->upto ? row.live : sum.live - row.live) < 1) {
+        log_error("database: a live submission is not counted");
+        result = DB_BROKEN;
+    }
+    if (result != DB_OK)
+        return result;
+    t->signatures -= sum.live == 1;
+    t->confirmed -= confirmed && sum.confirmed == 1;
+    if (index >= s->upto) {
+        change_by(db_signers(db), tag, -1, -(int32_t)confirmed);
+        return DB_OK;
+    }
+    if (row.live == 1)
+        change = SQL_SIGNER_DELETE;
+    else
+        db_bind_int(db, change, 2, confirmed);
+    db_bind_blob(db, change, 1, tag, TAG_LEN);
+    return db_exec(db, change);
+}
+
+int db_signer_live(struct db *db, const uint8_t tag[TAG_LEN], int64_t *live)
+{
+    struct signer_change row, sum;
+    int result = read_signer(db, tag, &row, &sum);
+
+    *live = sum.live;
+    return result;
+}
+
+int db_signers_each(struct db *db, db_signer_each *each, void *ctx)
+{
+    const struct db_signers *signers = db_signers(db);
+    int result = DB_OK;
+
+    for (unsigned i = 0; i < SIGNER_SLICES && result == DB_OK; i++) {
+        const struct signer_slice *s = &signers->slices[i];
+
+        for (size_t at = 0; at < s->count && result == DB_OK; at++) {
+            struct signer_change row;
+
+            result = read_row(db, s->changes[at].tag, &row);
+            if (result == DB_OK)
+                each(ctx, &s->changes[at], &row);
+        }
+    }
+    return result;
+}
