@@ -3,7 +3,7 @@
 # MODULES is the architecture: a module may include only headers of modules listed before it
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
-MODULES = buf log files peer config notify metrics \
+MODULES = buf random log files peer config notify metrics \
           sha256 json input csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
           recent db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \

@@ -13,6 +13,7 @@
 #include "restore.h"
 #include "seal.h"
 #include "serve.h"
+#include "random.h"
 #include "setup.h"
 #include "terminal.h"
 #include "usage.h"
@@ -549,9 +550,7 @@ static void set_up_process(void)
     umask(0077);
     setenv("TZ", "UTC", 1);
     tzset();
-    /* A generator in user space, keyed by the kernel's: a signature takes five random values, and
-     * each would be a system call. */
-    randombytes_set_implementation(&randombytes_internal_implementation);
+    random_install();
     if (sodium_init() < 0)
         log_fatal(1, "libsodium cannot be initialised");
 }

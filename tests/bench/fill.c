@@ -11,6 +11,7 @@
  * Prints one line: `COUNT SECONDS CPU_SECONDS`.
  */
 #include "log.h"
+#include "random.h"
 #include "service.h"
 
 #include <inttypes.h>
@@ -116,7 +117,7 @@ int main(int argc, char **argv)
         fputs("usage: fill DIR COUNT [FIRST]\n", stderr);
         return 2;
     }
-    randombytes_set_implementation(&randombytes_internal_implementation);
+    random_install();
     buf_init(&err, BUF_UNLIMITED);
     if (sodium_init() < 0 || config_load(&config, &dir, 1, &err) != 0 ||
         service_open(&service, &config, SERVICE_SERVE, &err) != 0)
