@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Distinct cells that a batch gathers before they are written; a power of two. */
@@ -297,6 +298,20 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
+/* A process that did not close the database has left it. */
+static bool wal_is_left(const char *path)
+{
+    struct buf wal;
+    struct stat st;
+    bool left;
+
+    buf_init(&wal, BUF_UNLIMITED);
+    buf_printf(&wal, "%s-wal", path);
+    left = stat(wal.data, &st) == 0 && st.st_size > 0;
+    buf_release(&wal);
+    return left;
+}
+
 struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
 {
     int flags = mode == DB_WRITER ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
@@ -308,6 +323,8 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         buf_printf(err, "%s: %s", path, strerror(errno));
         goto fail;
     }
+    /* It may still hold columns that were erased. */
+    db->erasure_pending = mode == DB_WRITER && wal_is_left(path);
     if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
         goto fail;
@@ -329,8 +346,6 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         buf_printf(err, "%s: the submissions cannot be counted", path);
         goto fail;
     }
-    /* A WAL left by a crash may still hold columns that were erased. */
-    db->erasure_pending = mode == DB_WRITER;
     return db;
 fail:
     db_close(db);

@@ -52,20 +52,6 @@ static struct gate_task *take(struct gate *g)
     return task;
 }
 
-static void make_nobody(struct gate *g)
-{
-    char random[2 * 16 + 1];
-    uint8_t bytes[16];
-    struct buf err;
-
-    randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2hex(random, sizeof random, bytes, sizeof bytes);
-    buf_init(&err, BUF_UNLIMITED);
-    if (password_hash(g->nobody, random, &err) != 0)
-        log_warn("log-in: %s", err.data);
-    buf_release(&err);
-}
-
 static int places_of(const struct gate *g, const struct visitor *from)
 {
     int count = 0;
@@ -91,7 +77,7 @@ static void *run(void *ctx)
     struct gate *g = ctx;
     struct gate_task *task;
 
-    make_nobody(g);
+    password_of_nobody(g->nobody);
     while ((task = take(g))) {
         struct visitor from = task->from;
 

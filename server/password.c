@@ -8,10 +8,17 @@
 #include <assert.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ARGON2_MEMORY_BYTES (64u * 1024 * 1024)
-#define ARGON2_PASSES       3
+#define ARGON2_PASSES       3u
+#define ARGON2_SALT_BYTES   16
+#define ARGON2_RESULT_BYTES 32
+#define ARGON2_SALT_TEXT                                                                           \
+    sodium_base64_ENCODED_LEN(ARGON2_SALT_BYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)
+#define ARGON2_RESULT_TEXT                                                                         \
+    sodium_base64_ENCODED_LEN(ARGON2_RESULT_BYTES, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)
 
 static_assert(PASSWORD_HASH_MAX == crypto_pwhash_STRBYTES, "an Argon2id string of libsodium");
 
@@ -53,4 +60,19 @@ bool password_verify(const char *hash, const char *password)
     right = crypto_pwhash_str_verify(hash, password, strlen(password)) == 0;
     pthread_mutex_unlock(&one_hash);
     return right;
+}
+
+void password_of_nobody(char hash[PASSWORD_HASH_MAX])
+{
+    char salt[ARGON2_SALT_TEXT], result[ARGON2_RESULT_TEXT];
+    uint8_t random[ARGON2_RESULT_BYTES];
+
+    randombytes_buf(random, sizeof random);
+    sodium_bin2base64(salt, sizeof salt, random, ARGON2_SALT_BYTES,
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    randombytes_buf(random, sizeof random);
+    sodium_bin2base64(result, sizeof result, random, ARGON2_RESULT_BYTES,
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    snprintf(hash, PASSWORD_HASH_MAX, "$argon2id$v=19$m=%u,t=%u,p=1$%s$%s",
+             ARGON2_MEMORY_BYTES / 1024, ARGON2_PASSES, salt, result);
 }
