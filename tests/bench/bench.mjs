@@ -168,7 +168,7 @@ async function benchMillion() {
     const starts = [];
     let server;
 
-    const filled = await fill(data, MILLION);
+    const [filled] = await fill(data, MILLION);
     report('signatures/s through the writer, without HTTP', {
         ours: `${number(filled.rate)}, ${number(filled.cpu_us, 1)} µs`,
     });

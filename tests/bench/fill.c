@@ -1,14 +1,14 @@
 /*
  * fill: submissions by the hundred thousand, through the code that serves signers.
  *
- *     fill DIR COUNT [FIRST]
+ *     fill DIR COUNT...
  *
- * Opens an initialised data directory as the server does, and makes COUNT forms (numbered from
- * FIRST, default 0) into submissions: input and form read them, submit seals and enters them, the
- * writer commits them in batches. Only HTTP is left out. One form in five gives its name. The main
- * thread prepares while the writer writes, with at most IN_WORK forms between them.
+ * Opens an initialised data directory as the server does, and makes COUNT forms, and then as many
+ * as the next COUNT says, into submissions: input and form read them, submit seals and enters them,
+ * the writer commits them in batches. Only HTTP is left out. One form in five gives its name. The
+ * main thread prepares while the writer writes, with at most IN_WORK forms between them.
  *
- * Prints one line: `COUNT SECONDS CPU_SECONDS`.
+ * Prints a line for each COUNT: `COUNT SECONDS CPU_SECONDS`.
  */
 #include "log.h"
 #include "random.h"
@@ -97,11 +97,12 @@ static void fill(const struct service *s, int64_t count, int64_t first)
 {
     double began = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
 
-    sem_init(&places, 0, IN_WORK);
     for (int64_t i = 0; i < count; i++)
         submit(s, first + i);
     for (int i = 0; i < IN_WORK; i++)
         sem_wait(&places);
+    for (int i = 0; i < IN_WORK; i++)
+        sem_post(&places);
     printf("%" PRId64 " %.3f %.3f\n", count, seconds(CLOCK_MONOTONIC) - began,
            seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 }
@@ -111,10 +112,11 @@ int main(int argc, char **argv)
     const struct config_flag dir = {"data_dir", argc > 1 ? argv[1] : ""};
     struct service service;
     struct config config;
+    int64_t first = 0;
     struct buf err;
 
     if (argc < 3) {
-        fputs("usage: fill DIR COUNT [FIRST]\n", stderr);
+        fputs("usage: fill DIR COUNT...\n", stderr);
         return 2;
     }
     random_install();
@@ -122,7 +124,13 @@ int main(int argc, char **argv)
     if (sodium_init() < 0 || config_load(&config, &dir, 1, &err) != 0 ||
         service_open(&service, &config, SERVICE_SERVE, &err) != 0)
         log_fatal(1, "%s", err.data);
-    fill(&service, strtoll(argv[2], NULL, 10), argc > 3 ? strtoll(argv[3], NULL, 10) : 0);
+    sem_init(&places, 0, IN_WORK);
+    for (int i = 2; i < argc; i++) {
+        int64_t count = strtoll(argv[i], NULL, 10);
+
+        fill(&service, count, first);
+        first += count;
+    }
     service_close(&service);
     config_release(&config);
     buf_release(&err);

@@ -104,11 +104,13 @@ export const wrkSign = (port, seconds) =>
     wrk(`http://127.0.0.1:${port}`, seconds, ['-s', path.join(root, 'tests/bench/sign.lua')],
         ['--', String(++signed)]);
 
-/** tests/bench/fill.c: {rate, cpu_us} of that many submissions. */
-export async function fill(data, count, first = 0) {
-    const said = await output(built('fill'), [data, String(count), String(first)]);
-    const [n, seconds, cpu] = said.split(' ').map(Number);
-    return { rate: n / seconds, cpu_us: 1e6 * cpu / n };
+/** tests/bench/fill.c: {rate, cpu_us} of that many submissions, and of those that follow. */
+export async function fill(data, ...counts) {
+    const said = await output(built('fill'), [data, ...counts.map(String)]);
+    return said.trim().split('\n').map((line) => {
+        const [n, seconds, cpu] = line.split(' ').map(Number);
+        return { rate: n / seconds, cpu_us: 1e6 * cpu / n };
+    });
 }
 
 export function median(values) {
