@@ -228,7 +228,7 @@ static const char pragmas_of_all[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_s
                                      "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;";
 static const char pragmas_of_writer[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-    "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -16384;";
+    "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192;";
 static const char pragmas_of_reader[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
 
 /* Sets up a connection; the file may still be anything, so the first read of it is checked here. */

@@ -31,7 +31,7 @@
 #define FILTER_LEAST_BITS_EACH 10 /* with fewer it is made anew */
 #define FILTER_LEAST_BITS      1024
 
-/* How many changes are kept: an eighth of the rows, within these. */
+/* How many changes are kept: one for 16 signatures, within these. */
 #define KEPT_LEAST 16384
 #define KEPT_MOST  262144
 
@@ -412,7 +412,7 @@ static int write_slice(struct db *db, unsigned which)
 int db_signers_write(struct db *db, uint64_t signatures)
 {
     struct db_signers *signers = db_signers(db);
-    uint64_t most = signatures / 8;
+    uint64_t most = signatures / 16;
     int result = DB_OK;
 
     most = most < KEPT_LEAST ? KEPT_LEAST : most > KEPT_MOST ? KEPT_MOST : most;

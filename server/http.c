@@ -25,7 +25,8 @@
 #include <unistd.h>
 
 #define CONNECTION_LIMIT        4000
-#define SPARE_DESCRIPTORS       128 /* database, files, log */
+#define HANDED_OVER             64 /* connections that may be under way to libmicrohttpd's threads */
+#define SPARE_DESCRIPTORS       128 /* database, files, log; and those */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
 #define READ_AWAY_MAX_BYTES     (HTTP_LARGE_MAX_BYTES + 65536) /* of a body that is refused */
@@ -137,7 +138,6 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     } else if (c) {
         if (!c->used)
             atomic_fetch_sub(&s->fresh, 1);
-        atomic_fetch_sub(&s->connections, 1);
         free(c);
         *context = NULL;
     }
@@ -375,11 +375,11 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
                                 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
                             0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
                             on_library_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                            http_connection_limit(s), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-                            MHD_OPTION_UNESCAPE_CALLBACK, keep_encoded, NULL,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+                            http_connection_limit(s) + HANDED_OVER,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+                            keep_encoded, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, pool,
                             MHD_OPTION_END);
 }

@@ -37,7 +37,8 @@ static bool wait_for_connection(const struct acceptor *a, bool full)
 
 static bool is_full(struct http_server *s)
 {
-    return atomic_load(&s->connections) >= (int)http_connection_limit(s);
+    return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections >=
+           http_connection_limit(s);
 }
 
 /* Takes what waits. True if there is no room for more: as many as may be, or no descriptor. */
@@ -51,10 +52,9 @@ static bool take_waiting(struct http_server *s)
 
         if (fd < 0)
             return errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
-        atomic_fetch_add(&s->connections, 1);
         /* It closes the socket if it fails. */
         if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, len) != MHD_YES)
-            atomic_fetch_sub(&s->connections, 1);
+            log_debug("http: a connection could not be taken");
     }
     return true;
 }

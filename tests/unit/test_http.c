@@ -17,6 +17,7 @@
 #include "support.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -31,6 +32,7 @@ struct fixture {
     struct peer_networks trusted;
     char folder[FOLDER_BYTES];
     char socket[FOLDER_BYTES + 16]; /* as a setting; "" : a port of 127.0.0.1 */
+    int connections;                /* the limit; 0: the server's own */
 };
 
 /* GET /client: the client's 16 bytes in hexadecimal. */
@@ -133,6 +135,7 @@ static void start(struct fixture *f, const char *trusted)
                                  .base_url = "",
                                  .trusted = &f->trusted,
                                  .threads = 2,
+                                 .connections = f->connections,
                                  .routes = routes,
                                  .route_count = sizeof routes / sizeof *routes,
                                  .style_src = "'none'"};
@@ -471,6 +474,54 @@ static void every_error_is_a_page_or_a_problem_with_the_headers(void **state)
     stop(&f);
 }
 
+/* ---- the limit of connections */
+
+#define CONNECTIONS 8
+
+static void ask(int fd)
+{
+    static const char request[] = "GET /client HTTP/1.1\r\nHost: x\r\n\r\n";
+
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+}
+
+/* True if an answer comes before so long. */
+static bool is_answered(int fd, int wait_ms)
+{
+    struct pollfd readable = {.fd = fd, .events = POLLIN};
+    char answer[4096];
+
+    if (poll(&readable, 1, wait_ms) != 1)
+        return false;
+    return recv(fd, answer, sizeof answer, 0) > 0 && strncmp(answer, "HTTP/1.1 200", 12) == 0;
+}
+
+static void whoever_comes_at_the_limit_waits_until_somebody_leaves(void **state)
+{
+    struct fixture f = {.connections = CONNECTIONS};
+    int fds[CONNECTIONS], late;
+
+    (void)state;
+    start(&f, "");
+    for (int round = 0; round < 30; round++) {
+        for (int i = 0; i < CONNECTIONS; i++) {
+            fds[i] = connect_to(&f);
+            ask(fds[i]);
+            assert_true(is_answered(fds[i], 1000 * ANSWER_WAIT_S));
+        }
+        late = connect_to(&f);
+        ask(late);
+        if (round == 0)
+            assert_false(is_answered(late, 300));
+        close(fds[0]);
+        assert_true(is_answered(late, 1000 * ANSWER_WAIT_S));
+        close(late);
+        for (int i = 1; i < CONNECTIONS; i++)
+            close(fds[i]);
+    }
+    stop(&f);
+}
+
 /* ---- the port */
 
 static void a_taken_port_is_one_clear_line_and_no_mistake_of_the_setting(void **state)
@@ -509,6 +560,7 @@ int main(void)
         cmocka_unit_test(a_body_may_have_8_kib_and_not_a_byte_more),
         cmocka_unit_test(every_answer_carries_the_security_headers_once),
         cmocka_unit_test(every_error_is_a_page_or_a_problem_with_the_headers),
+        cmocka_unit_test(whoever_comes_at_the_limit_waits_until_somebody_leaves),
         cmocka_unit_test(a_taken_port_is_one_clear_line_and_no_mistake_of_the_setting),
     };
 
