@@ -298,18 +298,13 @@ static void configure_library(void)
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-/* A process that did not close the database has left it. */
-static bool wal_is_left(const char *path)
+/* A process that did not close the database has left its WAL. (Opening has not touched it yet.) */
+static bool wal_is_left(sqlite3 *handle)
 {
-    struct buf wal;
     struct stat st;
-    bool left;
 
-    buf_init(&wal, BUF_UNLIMITED);
-    buf_printf(&wal, "%s-wal", path);
-    left = stat(wal.data, &st) == 0 && st.st_size > 0;
-    buf_release(&wal);
-    return left;
+    return stat(sqlite3_filename_wal(sqlite3_db_filename(handle, "main")), &st) == 0 &&
+           st.st_size > 0;
 }
 
 struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
@@ -323,14 +318,14 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         buf_printf(err, "%s: %s", path, strerror(errno));
         goto fail;
     }
-    /* It may still hold columns that were erased. */
-    db->erasure_pending = mode == DB_WRITER && wal_is_left(path);
     if (sqlite3_open_v2(path, &db->handle, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
         buf_printf(err, "%s: %s", path, sqlite3_errmsg(db->handle));
         goto fail;
     }
     if (mode == DB_READER)
         sqlite3_busy_timeout(db->handle, 5000);
+    /* It may still hold columns that were erased. */
+    db->erasure_pending = mode == DB_WRITER && wal_is_left(db->handle);
     if (configure(db, path, err) != 0 || prepare_all(db, path, err) != 0)
         goto fail;
     if (read_counters(db, &db->committed) < 0) {

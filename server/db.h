@@ -7,6 +7,7 @@
  *
  * A write happens between db_begin and db_commit. Counters that many rows share (tally, totals) are
  * gathered in memory and written by db_commit, in the same transaction; db_rollback forgets them.
+ * Who has signed is gathered across transactions (db_signer.c).
  *
  * Results: 0, DB_NO_ROW, DB_FULL or DB_BROKEN; all failures are negative and logged here, once.
  * After DB_FULL (no space) roll back and go on later. After DB_BROKEN from db_commit nobody knows
@@ -53,7 +54,7 @@ int db_checkpoint(struct db *db, bool truncate) DB_CHECKED;
 /* Pages in the WAL as of the last commit. */
 int db_wal_pages(const struct db *db);
 /* True if the WAL may hold erased columns: some were erased since the last truncating checkpoint,
- * or there has been none since opening (the process before may have died in between). */
+ * or the process before has died and left a WAL. */
 bool db_erasure_pending(const struct db *db);
 
 /* A reader's snapshot: everything read until db_snapshot_end is one state. */

@@ -15,8 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY_S 5  /* after a writer job failed */
-#define MEND_S  10 /* between attempts to make a missing log.zip */
+#define RETRY_S    5  /* after a writer job failed */
+#define MEND_S     10 /* until a missing log.zip is tried again; then twice as long, and so on */
+#define MEND_MAX_S 3600
 
 /* ---- writer jobs */
 
@@ -258,7 +259,7 @@ static void wait_for_work(struct delivery *d)
     int waited = 0;
 
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += MEND_S;
+    until.tv_sec += d->mend_s;
     pthread_mutex_lock(&d->lock);
     while (!d->woken && waited == 0)
         waited = d->log_missed ? pthread_cond_timedwait(&d->wake, &d->lock, &until)
@@ -272,12 +273,15 @@ static void *run(void *arg)
     struct delivery *d = arg;
 
     mend_files(d);
+    d->mend_s = MEND_S;
     while (!atomic_load(&d->closing)) {
         while (!atomic_load(&d->closing) && work_on_next(d))
-            continue;
+            d->mend_s = MEND_S;
         wait_for_work(d);
-        if (d->log_missed)
-            mend_files(d);
+        if (!d->log_missed)
+            continue;
+        mend_files(d);
+        d->mend_s = 2 * d->mend_s < MEND_MAX_S ? 2 * d->mend_s : MEND_MAX_S;
     }
     return NULL;
 }

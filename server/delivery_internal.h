@@ -25,6 +25,7 @@ struct delivery {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool woken;      /* under lock */
+    int mend_s;      /* the thread's: until a missing log.zip is tried again */
     bool log_missed; /* the thread's: the log.zip of a done delivery could not be made yet */
     atomic_bool closing;
     atomic_int_least64_t in_work; /* id, or 0 */

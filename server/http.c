@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 #define CONNECTION_LIMIT        4000
-#define HANDED_OVER             64 /* connections that may be under way to libmicrohttpd's threads */
-#define SPARE_DESCRIPTORS       128 /* database, files, log; and those */
+#define CLOSING                 64  /* connections that a thread of the library may still count */
+#define SPARE_DESCRIPTORS       128 /* database, files, log */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 #define IDLE_TIMEOUT_S          20
 #define READ_AWAY_MAX_BYTES     (HTTP_LARGE_MAX_BYTES + 65536) /* of a body that is refused */
@@ -138,6 +138,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **c
     } else if (c) {
         if (!c->used)
             atomic_fetch_sub(&s->fresh, 1);
+        atomic_fetch_sub(&s->connections, 1);
         free(c);
         *context = NULL;
     }
@@ -329,7 +330,7 @@ static size_t keep_encoded(void *cls, struct MHD_Connection *connection, char *t
     return strlen(text);
 }
 
-/* The connection limit must stay below the descriptor limit: at EMFILE libmicrohttpd spins. */
+/* The connection limit must stay below the descriptor limit: there are files, too. */
 static bool raise_descriptor_limit(struct buf *err)
 {
     const rlim_t need = CONNECTION_LIMIT + SPARE_DESCRIPTORS;
@@ -363,6 +364,9 @@ unsigned http_connection_limit(const struct http_server *s)
     return (unsigned)(s->config.connections ? s->config.connections : CONNECTION_LIMIT);
 }
 
+/* The acceptor keeps the limit. The library's own is divided among its threads; a connection that
+ * one of them had no room for would end without a word, to its client and to on_connection: so each
+ * has room for all. */
 static struct MHD_Daemon *start_daemon(struct http_server *s)
 {
     unsigned threads = thread_count(s->config.threads);
@@ -375,7 +379,7 @@ static struct MHD_Daemon *start_daemon(struct http_server *s)
                                 MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG,
                             0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER,
                             on_library_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
-                            http_connection_limit(s) + HANDED_OVER,
+                            (http_connection_limit(s) + CLOSING) * threads,
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
                             MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,

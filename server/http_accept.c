@@ -2,9 +2,9 @@
  * http_accept: the thread that takes connections from the listening socket (see http_internal.h).
  *
  * libmicrohttpd's own threads would share the socket, and the first to wake takes all that wait:
- * then all signers are on one core. Handed over one by one, connections go to its threads in turn.
- * And it can be stopped: a thread that takes part in MHD_quiesce_daemon may end the process
- * (0.9.75).
+ * then all signers are on one core. Handed over one by one, connections go to its threads by the
+ * numbers of their descriptors. And it can be stopped: a thread that takes part in
+ * MHD_quiesce_daemon may end the process (0.9.75).
  */
 #include "http_internal.h"
 
@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FULL_WAIT_MS 20 /* while there are as many connections as there may be */
+#define WAIT_MS 20 /* while there are as many connections as there may be, or none can be had */
+#define AT_ONCE 64 /* then it looks whether it is to stop */
 
 struct acceptor {
     struct http_server *server;
@@ -30,33 +31,34 @@ static bool wait_for_connection(const struct acceptor *a, bool full)
 {
     struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN},
                            {.fd = a->server->listen_fd, .events = POLLIN}};
-    int ready = poll(fds, full ? 1 : 2, full ? FULL_WAIT_MS : -1);
+    int ready = poll(fds, full ? 1 : 2, full ? WAIT_MS : -1);
 
-    return ready < 0 ? errno == EINTR : fds[0].revents == 0;
+    if (ready < 0 && errno != EINTR) {
+        log_error("http: waiting for connections: %s", strerror(errno));
+        usleep(1000 * WAIT_MS);
+    }
+    return ready < 0 || fds[0].revents == 0;
 }
 
-static bool is_full(struct http_server *s)
-{
-    return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections >=
-           http_connection_limit(s);
-}
-
-/* Takes what waits. True if there is no room for more: as many as may be, or no descriptor. */
+/* Takes some that wait. True if there is no room for more: as many as may be, or no descriptor. */
 static bool take_waiting(struct http_server *s)
 {
-    while (!is_full(s)) {
+    for (int i = 0; i < AT_ONCE; i++) {
         struct sockaddr_storage address;
         socklen_t len = sizeof address;
-        int fd =
-            accept4(s->listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd;
 
+        if (atomic_load(&s->connections) >= (int)http_connection_limit(s))
+            return true;
+        fd = accept4(s->listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+        atomic_fetch_add(&s->connections, 1); /* on_connection takes it off */
         /* It closes the socket if it fails. */
         if (MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, len) != MHD_YES)
-            log_debug("http: a connection could not be taken");
+            atomic_fetch_sub(&s->connections, 1);
     }
-    return true;
+    return false;
 }
 
 static void *run(void *arg)
@@ -76,7 +78,7 @@ struct acceptor *http_acceptor_open(struct http_server *s)
     a->server = s;
     a->stop_fd = eventfd(0, EFD_CLOEXEC);
     if (a->stop_fd < 0 || pthread_create(&a->thread, NULL, run, a) != 0)
-        log_fatal(1, "cannot start the thread that takes connections: %s", strerror(errno));
+        log_fatal(1, "cannot start the thread that takes connections");
     return a;
 }
 

@@ -30,7 +30,8 @@ struct http_server {
     struct shared *shared;
     atomic_int in_work, parked; /* requests */
     struct acceptor *acceptor;  /* http_accept.c; NULL: nothing is accepted */
-    atomic_int fresh;           /* connections that have brought no request yet */
+    atomic_int connections;     /* taken, and not closed yet */
+    atomic_int fresh;           /* of them, that have brought no request yet */
     atomic_uint begun;          /* requests, ever: modulo its range */
     atomic_int large;           /* requests that may have a large body */
     atomic_bool draining;       /* answers close their connections */

@@ -165,8 +165,10 @@ enum contact_reason identity_phone(const struct phone_plan *plans, size_t count,
     struct dialled d;
     bool found = false;
 
-    if (!read_digits(&d, text))
+    if (!read_digits(&d, text)) {
+        sodium_memzero(&d, sizeof d);
         return CONTACT_UNRECOGNISED;
+    }
     if (!d.international && starts_with(d.digits, "00")) {
         drop_digits(&d, 0, 2);
         d.international = true;

@@ -3,7 +3,23 @@
  */
 #include "json.h"
 
+#include <malloc.h>
+#include <sodium.h>
+#include <stdlib.h>
+
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond it a number of JSON is not exact */
+
+static void free_wiped(void *memory)
+{
+    if (memory)
+        sodium_memzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void json_install(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = malloc, .free_fn = free_wiped});
+}
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {

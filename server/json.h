@@ -8,6 +8,10 @@
 
 #include <cjson/cJSON.h>
 
+/* From here on a tree's memory is overwritten when it goes: pages and answers are made of trees,
+ * and some hold codes. In main, before there are threads. */
+void json_install(void);
+
 /* The member, or NULL. */
 const cJSON *json_member(const cJSON *object, const char *name);
 /* Its string, or "". */

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "export.h"
 #include "files.h"
+#include "json.h"
 #include "log.h"
 #include "probe.h"
 #include "restore.h"
@@ -550,6 +551,7 @@ static void set_up_process(void)
     umask(0077);
     setenv("TZ", "UTC", 1);
     tzset();
+    json_install();
     random_install();
     if (sodium_init() < 0)
         log_fatal(1, "libsodium cannot be initialised");

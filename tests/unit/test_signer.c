@@ -149,6 +149,32 @@ static void a_rollback_takes_back_what_was_written(void **state)
     assert_recount();
 }
 
+/* Slices that were written without the row of an erased submission, which a rollback brings back.
+ */
+static void a_rollback_forgets_filters_that_miss_a_row(void **state)
+{
+    (void)state;
+    begin();
+    assert_int_equal(sign(1, TIER_UNCONFIRMED), 1);
+    assert_int_equal(db_signers_write_all(db), DB_OK);
+    commit();
+    reopen(); /* without filters */
+    begin();
+    erase(1);
+    assert_int_equal(db_signers_write_all(db), DB_OK);
+    db_rollback(db);
+    assert_recount();
+    begin();
+    assert_int_equal(sign(1, TIER_UNCONFIRMED), 2);
+    commit();
+    assert_counts(2, 1, 0);
+    begin();
+    erase(1);
+    commit();
+    assert_counts(1, 1, 0);
+    assert_recount();
+}
+
 static void a_tag_that_is_gone_is_in_no_change(void **state)
 {
     const struct db_signers *signers = db_signers(db);
@@ -199,6 +225,8 @@ int main(void)
                                         open_new, close_all),
         cmocka_unit_test_setup_teardown(an_erasure_finds_who_has_counted, open_new, close_all),
         cmocka_unit_test_setup_teardown(a_rollback_takes_back_what_was_written, open_new,
+                                        close_all),
+        cmocka_unit_test_setup_teardown(a_rollback_forgets_filters_that_miss_a_row, open_new,
                                         close_all),
         cmocka_unit_test_setup_teardown(a_tag_that_is_gone_is_in_no_change, open_new, close_all),
         cmocka_unit_test_setup_teardown(slices_that_cannot_be_are_refused, open_new, close_all),
