@@ -57,7 +57,7 @@ help:
 	@echo 'make test       install what the tests need and run them all'
 	@echo 'make unit       the unit tests only (needs libcmocka-dev)'
 	@echo 'make bench      measure every budget of tests/bench/README.md, in less than ten minutes'
-	@echo 'make bench-10m  measure growth to 10,000,000 signatures (10 GB of disk, half an hour)'
+	@echo 'make bench-10m  measure growth to 10,000,000 signatures (10 GB of disk, about six minutes)'
 	@echo 'make layers     check that modules depend downwards only'
 	@echo 'make owners     check that each foreign header has its owner'
 	@echo 'make format     clang-format all sources'

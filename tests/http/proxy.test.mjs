@@ -72,6 +72,28 @@ for (const kind of ['nginx', 'caddy']) {
                 assert.equal((await service.published(other.index + 2)).count, 1);
             });
 
+            test('the longest name and contact: their thank-you address passes, and gives the full receipt', async () => {
+                const name = 'ក្ស'.repeat(66) + 'កក'; // 200 code points of 3 bytes
+                assert.equal([...name].length, 200);
+                const contact = `${'a'.repeat(64)}@${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(57)}.kh`;
+                assert.equal(contact.length, 254 - 1);
+                const form = await proxy.form('/km/sign', signer('long', { name, contact, visibility: 'public' }), { origin: BASE });
+                assert.equal(form.status, 303, form.text);
+                const { location } = form.headers;
+                assert.ok(location.length > 1500, `${location.length}`);
+                const page = await until(async () => {
+                    const answer = await proxy.get(location);
+                    assert.equal(answer.status, 200);
+                    return answer.text.includes('/receipt/save') && answer;
+                }, 'the entry is published', 5000);
+                const ticket = /name="ticket" value="([^"]+)"/.exec(page.text)[1];
+                const opening = await proxy.form('/km/receipt/save', { ticket, file: 'opening' }, { origin: BASE });
+                assert.equal(opening.status, 200, opening.text);
+                assert.equal(JSON.parse(opening.json.fields).name, name);
+                assert.equal(opening.json.contact, contact);
+                await service.published(opening.json.index + 1); // its pages, too
+            });
+
             test('pages arrive as the server made them, compressed and not, and are revalidated', async () => {
                 for (const coding of ['identity', 'gzip', 'br']) {
                     const direct = await service.get('/km', { 'accept-encoding': coding });
