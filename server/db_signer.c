@@ -3,9 +3,8 @@
  *
  * A tag is random, so a new contact's row lies on a page that the other rows of its batch do not
  * share: written at once it would cost 4 KiB of the WAL, and again of the database. So what the
- * submissions change is summed up in memory, by slices of the tags' range, and a slice is written
- * when its turn comes, when it has as many changes as there is memory for. The writer alone does
- * this, and its own rows are the only ones that count.
+ * submissions change is summed up in memory, by slices of the tags' range; when there is as much as
+ * may be kept, the slice whose turn it is is written. Only the writer does this.
  *
  * Most contacts are new, and whether one is would take a look at such a page, too. So each slice
  * has a Bloom filter of the tags that have a row. It is made when the slice is written for the

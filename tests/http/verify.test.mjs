@@ -3,12 +3,14 @@
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
+import https from 'node:https';
+import net from 'node:net';
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
-import { Service, parallel, petition, query, scratch, signer, until } from './harness.mjs';
+import { Service, bin, environment, parallel, petition, query, run, scratch, signer, until } from './harness.mjs';
 import { Log, deliveryEntry, keep, keyOf, logOf, remade, signature, unzip, zip } from './mirrors.mjs';
 
 const DELIVERY = 1;
@@ -256,6 +258,62 @@ test('a server is checked by its address, and --save keeps what was seen for the
         assert.equal(readFileSync(saved, 'utf8'), log.checkpoint(), 'what was refused is not kept');
     });
     assert.match(await refused('http://127.0.0.1:9/', '--save', saved), /connect/);
+});
+
+/** A SOCKS5 proxy that leads every name to one port here, as Tor leads to an onion service; the names go into `asked`. */
+async function socks(port, asked, work) {
+    const proxy = net.createServer((client) => {
+        client.on('error', () => {});
+        client.once('data', () => { // its ways to log in
+            client.write(Buffer.from([5, 0]));
+            client.once('data', (request) => {
+                assert.deepEqual([...request.subarray(0, 4)], [5, 1, 0, 3], 'to a name, not to an address');
+                asked.push(request.subarray(5, 5 + request[4]).toString());
+                const server = net.connect(port, '127.0.0.1', () => {
+                    client.write(Buffer.from([5, 0, 0, 1, 127, 0, 0, 1, 0, 0]));
+                    client.pipe(server).pipe(client);
+                }).on('error', () => client.destroy());
+            });
+        });
+    });
+    await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    try {
+        return await work(`socks5h://127.0.0.1:${proxy.address().port}`);
+    } finally {
+        proxy.close();
+    }
+}
+
+test('an onion service is checked over a SOCKS proxy, which gets its name', async () => {
+    const asked = [];
+    const name = `${'a'.repeat(56)}.onion`;
+    await serving({ of: log, size: 280 }, async (url) => {
+        await socks(Number(new URL(url).port), asked, async (address) => {
+            const result = await run(bin, ['verify', `http://${name}/`], { env: { ...environment(), ALL_PROXY: address } });
+            assert.equal(result.status, 0, result.stderr);
+            assert.match(result.stdout, /280 entries/);
+        });
+    });
+    assert.ok(asked.length > 0 && asked.every((one) => one === name), asked.join());
+});
+
+test('https with a certificate that nobody known has signed is refused, whatever the server says', async () => {
+    const dir = scratch();
+    const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+        '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`]);
+    assert.equal(made.status, 0, made.stderr);
+    let requests = 0;
+    const server = https.createServer({ key: readFileSync(`${dir}/key.pem`), cert: readFileSync(`${dir}/cert.pem`) }, (request, response) => {
+        requests++;
+        response.end('{}');
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+        assert.match(await refused(`https://127.0.0.1:${server.address().port}/`), /certificate/);
+        assert.equal(requests, 0);
+    } finally {
+        server.close();
+    }
 });
 
 test('the log that our own server serves holds, and the next time it still begins with what was seen', async () => {
