@@ -2,12 +2,13 @@
 // was withdrawn is erased, and what is lost is said.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { bearer, finished, order } from './bundles.mjs';
-import { Service, petition, query, scratch, signer, until } from './harness.mjs';
+import { Service, bin, environment, petition, query, root, scratch, signer, sleep, until } from './harness.mjs';
 import { keep, logOf } from './mirrors.mjs';
 
 const BEFORE = 300; // submissions that the backup has
@@ -99,5 +100,55 @@ test('another log, a forged one, or none is refused with one line, and nothing i
         }
     } finally {
         await other.close();
+    }
+});
+
+test('killed in the middle: the folder is not there, or whole, and the next one succeeds', async () => {
+    const source = log.zip();
+    const args = (target) => ['restore', backup, '--key', lostServer.file('organiser.key'), '--data', target, '--log', source];
+    const first = path.join(scratch(), 'restored');
+    const began = performance.now();
+    assert.equal((await petition(args(first))).status, 0);
+    const takes = performance.now() - began;
+
+    const target = path.join(scratch(), 'restored');
+    let killed = 0;
+    for (let tenth = 1; tenth < 10; tenth++) {
+        const child = spawn(bin, args(target), { cwd: root, env: environment(), stdio: 'ignore' });
+        const ended = new Promise((resolve) => child.once('close', (_, signal) => resolve(signal)));
+        await sleep(takes * tenth / 10);
+        child.kill('SIGKILL');
+        if (await ended !== 'SIGKILL')
+            break; // it was faster than the first
+        killed++;
+        if (existsSync(target)) { // renamed: then it is whole
+            assert.equal(readFileSync(path.join(target, 'log.head'), 'utf8'), checkpoint);
+            break;
+        }
+    }
+    assert.ok(killed > 0);
+    if (!existsSync(target))
+        assert.equal((await petition(args(target))).status, 0);
+    assert.deepEqual(readdirSync(path.dirname(target)), ['restored'], 'no draft is left');
+    const checked = await petition(['check', '--data', target]);
+    assert.doesNotMatch(checked.stdout, /^error +\S*(petition\.db|log\.)/m);
+});
+
+test('a log that was closed after the backup is refused: its groups cannot be had from the older tags', async () => {
+    const closed = await Service.create();
+    try {
+        await closed.sign(signer('before'));
+        const older = path.join(scratch(), 'backup');
+        await closed.succeed(['backup', older]);
+        await closed.succeed(['close', '--yes']);
+        const { length } = (await logOf(closed)).entries;
+        assert.equal(length, 3, 'open, sign, close');
+        const target = path.join(scratch(), 'restored');
+        const result = await petition(['restore', older, '--key', closed.file('organiser.key'), '--data', target, '--log', (await logOf(closed)).zip()]);
+        assert.equal(result.status, 1);
+        assert.match(result.stderr, /^petition: [^\n]*closed after the backup was made: restore a later backup\n$/);
+        assert.deepEqual(readdirSync(path.dirname(target)), []);
+    } finally {
+        await closed.close();
     }
 });
