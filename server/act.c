@@ -109,7 +109,7 @@ static void run_behind_gate(struct gate_task *task)
         if (act->proven && act->status == 200)
             act->job.result = writer_run(act->context->writer, &act->job);
         else if (!act->proven)
-            act->status = verdict == GATE_WAIT ? 429 : 422;
+            act->status = verdict == GATE_WAIT ? 429 : verdict == GATE_BUSY ? 503 : 422;
         if (verdict == GATE_WRONG)
             act->why = "desk.error.password";
         if (act->proven && act->status == 200)

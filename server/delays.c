@@ -73,6 +73,16 @@ int delays_wait(const struct delays *d, const char *name, const struct visitor *
     return at >= 0 && d->entries[at].until_s > now_s ? (int)(d->entries[at].until_s - now_s) : 0;
 }
 
+int delays_failures(const struct delays *d, const struct visitor *from)
+{
+    int failures = 0;
+
+    for (int i = 0; i < DELAYS_ENTRIES; i++)
+        if (visitor_same(&d->entries[i].from, from))
+            failures += d->entries[i].failures;
+    return failures;
+}
+
 void delays_fail(struct delays *d, const char *name, const struct visitor *from, int64_t now_s)
 {
     int64_t own_s, least_s;

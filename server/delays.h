@@ -42,6 +42,8 @@ void delays_init(struct delays *d);
 /* Seconds until the client may try the name again; 0: now. Times are monotonic seconds. */
 int delays_wait(const struct delays *d, const char *name, const struct visitor *from,
                 int64_t now_s);
+/* How often the client has failed, at any name. */
+int delays_failures(const struct delays *d, const struct visitor *from);
 void delays_fail(struct delays *d, const char *name, const struct visitor *from, int64_t now_s);
 /* After a right password: what the client has failed, and what the name has; without a client all
  * of the name's, so that everybody may try it at once. */

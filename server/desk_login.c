@@ -172,7 +172,9 @@ static enum outcome look(struct login *l)
         return OUTCOME_BUSY;
     verdict = gate_check(gate, &l->task, &l->who, l->password);
     if (verdict != GATE_OPEN)
-        return verdict == GATE_WAIT ? OUTCOME_WAIT : OUTCOME_WRONG;
+        return verdict == GATE_WAIT   ? OUTCOME_WAIT
+               : verdict == GATE_BUSY ? OUTCOME_BUSY
+                                      : OUTCOME_WRONG;
     l->job.apply = apply_login;
     if (writer_run(l->context->writer, &l->job) != JOB_COMMITTED)
         return OUTCOME_BUSY;

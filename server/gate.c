@@ -61,15 +61,36 @@ static int places_of(const struct gate *g, const struct visitor *from)
     return count;
 }
 
-static void give_back(struct gate *g, const struct visitor *from)
+/* With the lock held. */
+static void free_place(struct gate *g, const struct visitor *from)
 {
     int at = 0;
 
-    pthread_mutex_lock(&g->lock);
     while (at < g->taken - 1 && !visitor_same(&g->places[at], from))
         at++;
     g->places[at] = g->places[--g->taken];
+}
+
+static void give_back(struct gate *g, const struct visitor *from)
+{
+    pthread_mutex_lock(&g->lock);
+    free_place(g, from);
     pthread_mutex_unlock(&g->lock);
+}
+
+/* Takes the place of the queued task whose client has failed most, if that is more than so often;
+ * with the lock held. */
+static void displace(struct gate *g, int failures)
+{
+    struct gate_task *worst = NULL;
+
+    for (struct gate_task *task = g->first; task; task = task->next)
+        if (!task->displaced && task->failures > (worst ? worst->failures : failures))
+            worst = task;
+    if (!worst)
+        return;
+    worst->displaced = true;
+    free_place(g, &worst->from);
 }
 
 static void *run(void *ctx)
@@ -80,9 +101,11 @@ static void *run(void *ctx)
     password_of_nobody(g->nobody);
     while ((task = take(g))) {
         struct visitor from = task->from;
+        bool displaced = task->displaced;
 
         task->run(task);
-        give_back(g, &from);
+        if (!displaced)
+            give_back(g, &from);
     }
     return NULL;
 }
@@ -119,8 +142,12 @@ bool gate_reserve(struct gate *g, struct gate_task *task, const struct peer_addr
 
     pthread_mutex_lock(&g->lock);
     visitor_of(&g->visitors, &task->from, client, time(NULL));
-    room =
-        g->taken < GATE_QUEUE_MAX && places_of(g, &task->from) < GATE_PLACES_OF_ONE && !g->closing;
+    task->failures = delays_failures(&g->delays, &task->from);
+    task->displaced = false;
+    room = places_of(g, &task->from) < GATE_PLACES_OF_ONE && !g->closing;
+    if (room && g->taken == GATE_QUEUE_MAX)
+        displace(g, task->failures);
+    room = room && g->taken < GATE_QUEUE_MAX;
     if (room)
         g->places[g->taken++] = task->from;
     pthread_mutex_unlock(&g->lock);
@@ -142,6 +169,8 @@ enum gate_verdict gate_check(struct gate *g, struct gate_task *task,
 {
     const char *hash = *who->password ? who->password : g->nobody;
 
+    if (task->displaced)
+        return GATE_BUSY;
     pthread_mutex_lock(&g->lock);
     task->wait_s = delays_wait(&g->delays, who->name, &task->from, monotonic_s());
     pthread_mutex_unlock(&g->lock);

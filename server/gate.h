@@ -3,9 +3,10 @@
  *
  * Its queue is short: a password costs 64 MiB and a tenth of a second, and whoever finds the queue
  * full is told to come again. Of its places one client has at most GATE_PLACES_OF_ONE at a time, so
- * that a flood of log-ins from one address leaves room for others. A task may wait, for the writer
- * too. A name that does not exist costs the same time and waits the same as one that does (see
- * delays.h); only the control socket can make a name's waiting end early.
+ * that a flood of log-ins from one address leaves room for others; and if all are taken, who has
+ * failed less takes the place of who has failed most, so that a flood from many does, too. A task
+ * may wait, for the writer too. A name that does not exist costs the same time and waits the same
+ * as one that does (see delays.h); only the control socket can make a name's waiting end early.
  */
 #ifndef GATE_H
 #define GATE_H
@@ -22,6 +23,8 @@ struct gate_task {
     struct gate_task *next;              /* the queue's */
     void (*run)(struct gate_task *task); /* the gate's thread; the task may be freed in it */
     struct visitor from;                 /* since gate_reserve */
+    int failures;                        /* of that client, then; any name's */
+    bool displaced;                      /* its place has gone to another one */
     int wait_s;                          /* after GATE_WAIT: when to come again */
 };
 
@@ -36,11 +39,11 @@ bool gate_reserve(struct gate *g, struct gate_task *task, const struct peer_addr
     __attribute__((warn_unused_result));
 void gate_submit(struct gate *g, struct gate_task *task);
 
-enum gate_verdict { GATE_OPEN, GATE_WRONG, GATE_WAIT };
+enum gate_verdict { GATE_OPEN, GATE_WRONG, GATE_WAIT, GATE_BUSY };
 
 /* For tasks: is that the organiser's password? `who->password` may be empty, for nobody of that
- * name. With GATE_WAIT nothing was looked at. A wrong one counts as a failure of who->name from the
- * task's client; a right one changes nothing, until gate_forget. */
+ * name. With GATE_WAIT, and GATE_BUSY (displaced), nothing was looked at. A wrong one counts as a
+ * failure of who->name from the task's client; a right one changes nothing, until gate_forget. */
 enum gate_verdict gate_check(struct gate *g, struct gate_task *task,
                              const struct organiser_row *who, const char *password)
     __attribute__((warn_unused_result));

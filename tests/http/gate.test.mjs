@@ -48,6 +48,30 @@ test('a flood of names from one address takes two places; whoever comes from ano
     assert.doesNotMatch(service.stderr, /203\.0\.113\.9|random-/);
 });
 
+test('a flood of names from many addresses takes all places; whoever has not failed takes one of them', async () => {
+    let over = false;
+    let refused = 0;
+    let looked = 0;
+    const flood = parallel(16, 16, async (worker) => {
+        const desk = new Desk(service);
+        for (let n = 0; !over; n++) {
+            const form = formToken(await desk.get('/admin/login'));
+            const { status } = await desk.send('/admin/login', { form, name: `many-${worker}-${n}`, password: 'wrong wrong wrong', code: '' },
+                as(`203.0.113.${100 + worker % 8}`));
+            refused += status === 503;
+            looked += status === 422;
+        }
+    });
+    try {
+        await until(() => looked > 24 && refused > 24, 'every address has failed, and the queue is full', 60000);
+        for (let i = 0; i < 8; i++)
+            assert.equal((await attempt('admin', PASSWORD, '198.51.100.77')).status, 303, `log-in ${i}`);
+    } finally {
+        over = true;
+        await flood;
+    }
+});
+
 test('the limit holds for whatever asks for a password: exports, too', async () => {
     const own = await Desk.login(service);
     const exports = await parallel(12, 12, () => own.post('/admin/exports/counts.csv', { password: PASSWORD }));

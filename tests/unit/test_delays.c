@@ -54,6 +54,22 @@ static void fail_of(const char *name, uint32_t number, int64_t now_s)
     delays_fail(d, name, &v, now_s);
 }
 
+static void test_failures_of_a_client_are_of_all_its_names(void **state)
+{
+    struct visitor one = client(1), other = client(2), none = client(3);
+
+    (void)state;
+    fail_of("admin", 1, 1000);
+    fail_of("admin", 1, 1100);
+    fail_of("sok", 1, 1200);
+    fail_of("admin", 2, 1300);
+    assert_int_equal(delays_failures(d, &one), 3);
+    assert_int_equal(delays_failures(d, &other), 1);
+    assert_int_equal(delays_failures(d, &none), 0);
+    delays_forget(d, "admin", &one);
+    assert_int_equal(delays_failures(d, &one), 1);
+}
+
 static void test_grows_to_fifteen_minutes(void **state)
 {
     static const int expected[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900};
@@ -158,6 +174,8 @@ static void test_a_visitor_is_another_one_the_next_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_failures_of_a_client_are_of_all_its_names, open_delays,
+                                        close_delays),
         cmocka_unit_test_setup_teardown(test_grows_to_fifteen_minutes, open_delays, close_delays),
         cmocka_unit_test_setup_teardown(test_guesses_from_elsewhere_lock_nobody_out, open_delays,
                                         close_delays),
