@@ -101,7 +101,7 @@ unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
 
 # Measuring. The program with one transaction per request is built in a folder of its own.
-BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree $(BUILD)/slow_sync.so
 
 $(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 	@echo "  CC $<"
@@ -110,6 +110,10 @@ $(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c Makefile | $(BUILD)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) $(LINK) -o $@ $< $(LIBS)
+
+$(BUILD)/slow_sync.so: tests/bench/slow_sync.c Makefile | $(BUILD)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -fPIC -shared -o $@ $<
 
 bench bench-10m:
 	sh deploy/install-deps.sh --bench

@@ -61,6 +61,25 @@ async function benchSignatures() {
     report('… processor time for each', { ours: `${number(1e6 * spent / signed, 1)} µs` });
 }
 
+const SLOW_US = 500;
+
+/** The same pair, as if the disk took longer. */
+async function benchSlowDisk() {
+    const settings = [`LD_PRELOAD=${built('slow_sync.so')}`, `SLOW_SYNC_US=${SLOW_US}`];
+    const [port, onePort] = [await freePort(), await freePort()];
+    const ours = await serve(await makeData('slow'), port, bin, settings);
+    const one = await serve(await makeData('slow-one'), onePort, built('one/petition'), settings);
+    const [ourResults, oneResults] = await takeTurns(
+        () => wrkSign(port, LOAD_S),
+        () => wrkSign(onePort, LOAD_S));
+    await stop(ours);
+    await stop(one);
+    report(`… both as if a sync took ${SLOW_US / 1000} ms longer`, {
+        ours: number(rates(ourResults)), theirs: number(rates(oneResults)),
+        ratio: rates(ourResults) / rates(oneResults), budget: '≥ 8',
+    });
+}
+
 // ---- pages
 
 const CODINGS = [
@@ -244,6 +263,6 @@ async function benchDelivery(data) {
     });
 }
 
-for (const bench of [benchSignatures, benchPages, benchLatency, benchMillion])
+for (const bench of [benchSignatures, benchSlowDisk, benchPages, benchLatency, benchMillion])
     await bench();
 printTable();

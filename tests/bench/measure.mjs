@@ -79,8 +79,8 @@ export async function answers(child, url) {
 }
 
 /** A server on that data directory and port. */
-export async function serve(data, port, program = bin) {
-    const child = start(program, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`]);
+export async function serve(data, port, program = bin, settings = []) {
+    const child = start('env', [...settings, program, 'serve', '--data', data, '--listen', `127.0.0.1:${port}`]);
     await answers(child, `http://127.0.0.1:${port}/healthz`);
     return child;
 }
