@@ -163,7 +163,6 @@ static int replace_signers(struct regrouping *r)
 
     if (result == DB_OK)
         result = db_exec(r->db, SQL_CLOSE_CLEAR);
-    db_signers_drop_filters(r->db);
     sort_groups(r->groups, r->count);
     for (size_t i = 0; i < r->count && result == DB_OK; i++) {
         uint8_t group[TAG_LEN] = {0};

@@ -54,7 +54,6 @@ enum sql {
     SQL_SIGNER_GET,
     SQL_SIGNER_LOWER,
     SQL_SIGNER_DELETE,
-    SQL_SIGNER_TAGS,
     SQL_SLICES,
     SQL_SLICE_SET,
     SQL_SUBMISSION_TAGS,
@@ -164,11 +163,6 @@ struct signer_slice {
     size_t count, room;
     int64_t upto; /* submissions below are in the rows */
 };
-struct signer_filter {
-    uint8_t *bits; /* NULL: not made */
-    uint32_t bit_count;
-    uint32_t rows; /* that have been added */
-};
 /* One step of the open transaction, and what takes it back: a change, or a slice as it was before
  * it was written (then the change has only the tag's first bits). */
 struct signer_undo {
@@ -177,10 +171,9 @@ struct signer_undo {
     struct signer_slice slice;
 };
 struct db_signers {
-    struct signer_slice *slices;   /* SIGNER_SLICES; NULL: not loaded */
-    struct signer_filter *filters; /* one for each slice */
-    size_t kept;                   /* changes of all slices */
-    unsigned next;                 /* the slice to write next */
+    struct signer_slice *slices; /* SIGNER_SLICES; NULL: not loaded */
+    size_t kept;                 /* changes of all slices */
+    unsigned next;               /* the slice to write next */
     struct signer_undo *undo;
     size_t undo_count, undo_room;
 };
@@ -191,8 +184,6 @@ void db_signers_free(struct db *db);
 /* Writes slices in the open transaction, until there is memory for what is left; or all. */
 int db_signers_write(struct db *db, uint64_t signatures) DB_CHECKED;
 int db_signers_write_all(struct db *db) DB_CHECKED;
-/* The rows have got other tags. */
-void db_signers_drop_filters(struct db *db);
 void db_signers_commit(struct db *db);
 void db_signers_rollback(struct db *db);
 /* Counts a new live submission, in the open transaction; the totals follow. */

@@ -6,14 +6,9 @@
  * submissions change is summed up in memory, by slices of the tags' range; when there is as much as
  * may be kept, the slice whose turn it is is written. Only the writer does this.
  *
- * Most contacts are new, and whether one is would take a look at such a page, too. So each slice
- * has a Bloom filter of the tags that have a row. It is made when the slice is written for the
- * first time in the life of the process.
- *
- * So a contact that has signed costs a look at a page that one that has not does not cost. That is
- * no difference that an answer shows: making a filter reads the slice's pages, and each turn writes
- * them, so they are in the system's cache, and the look takes microseconds, where the commit that
- * both wait for takes hundreds. While a slice has no filter, both look.
+ * Whether a contact is new is looked up in its row each time, whatever memory knows of it: a
+ * contact that has signed and one that has not cost the same look at the same page (DESIGN, rule
+ * 2).
  *
  * Always true: `signer_row` counts the live submissions whose index is below their slice's `upto`,
  * and the changes in memory count the others. `upto` is in the database, in the transaction that
@@ -30,11 +25,6 @@
 #include <string.h>
 
 #define FIRST_ROOM 16
-
-#define FILTER_PROBES          5
-#define FILTER_BITS            16 /* of a new filter, for each row */
-#define FILTER_LEAST_BITS_EACH 10 /* with fewer it is made anew */
-#define FILTER_LEAST_BITS      1024
 
 /* How many changes are kept: one for 16 signatures, within these. */
 #define KEPT_LEAST 16384
@@ -151,110 +141,6 @@ static void change_by(struct db_signers *signers, const uint8_t tag[TAG_LEN], in
     *undo = (struct signer_undo){.change = c};
 }
 
-/* ---- filters */
-
-static uint32_t bit_of(const struct signer_filter *f, const uint8_t tag[TAG_LEN], unsigned probe)
-{
-    uint32_t first, step;
-
-    /* A tag is a hash already. Its first bits are those of its slice. */
-    memcpy(&first, tag + 16, sizeof first);
-    memcpy(&step, tag + 20, sizeof step);
-    return (first + probe * (step | 1)) & (f->bit_count - 1);
-}
-
-/* False: the tag has no row. */
-static bool may_have_row(const struct signer_filter *f, const uint8_t tag[TAG_LEN])
-{
-    for (unsigned probe = 0; f->bits && probe < FILTER_PROBES; probe++) {
-        uint32_t bit = bit_of(f, tag, probe);
-
-        if (!(f->bits[bit / 8] & 1 << bit % 8))
-            return false;
-    }
-    return true;
-}
-
-static void filter_add(struct signer_filter *f, const uint8_t tag[TAG_LEN])
-{
-    for (unsigned probe = 0; probe < FILTER_PROBES; probe++) {
-        uint32_t bit = bit_of(f, tag, probe);
-
-        f->bits[bit / 8] |= (uint8_t)(1 << bit % 8);
-    }
-    f->rows++;
-}
-
-static void drop_filter(struct signer_filter *f)
-{
-    if (f->bits)
-        sodium_memzero(f->bits, f->bit_count / 8);
-    free(f->bits);
-    *f = (struct signer_filter){0};
-}
-
-static void size_filter(struct signer_filter *f, uint32_t rows)
-{
-    drop_filter(f);
-    f->bit_count = FILTER_LEAST_BITS;
-    while (f->bit_count < FILTER_BITS * rows)
-        f->bit_count *= 2;
-    f->bits = xcalloc(f->bit_count / 8, 1);
-}
-
-/* All rows of the slice. */
-static int fill_filter(struct db *db, unsigned which, struct signer_filter *f)
-{
-    const uint8_t first[TAG_LEN] = {(uint8_t)(which >> 2), (uint8_t)(which << 6)};
-    int result;
-
-    db_bind_blob(db, SQL_SIGNER_TAGS, 1, first, TAG_LEN);
-    while ((result = db_step(db, SQL_SIGNER_TAGS)) == DB_OK) {
-        const uint8_t *tag = db_column_blob(db, SQL_SIGNER_TAGS, 0, NULL);
-
-        if (slice_of(tag) != which)
-            break;
-        filter_add(f, tag);
-    }
-    db_finish(db, SQL_SIGNER_TAGS);
-    return result == DB_NO_ROW ? DB_OK : result;
-}
-
-/* From the rows of the slice, of which there are about so many. */
-static int make_filter(struct db *db, unsigned which, uint32_t rows)
-{
-    struct signer_filter *f = &db_signers(db)->filters[which];
-    int result;
-
-    size_filter(f, rows);
-    result = fill_filter(db, which, f);
-    if (result == DB_OK && FILTER_LEAST_BITS_EACH * f->rows > f->bit_count) {
-        size_filter(f, f->rows); /* there were more */
-        result = fill_filter(db, which, f);
-    }
-    if (result != DB_OK)
-        drop_filter(f);
-    return result;
-}
-
-/* Takes the slice's changes into its filter, once they are rows. */
-static int keep_filter(struct db *db, unsigned which)
-{
-    struct db_signers *signers = db_signers(db);
-    const struct signer_slice *s = &signers->slices[which];
-    struct signer_filter *f = &signers->filters[which];
-    uint32_t rows = f->rows + (uint32_t)s->count;
-    struct totals t;
-
-    if (!f->bits && db_totals(db, &t) == DB_OK)
-        rows = (uint32_t)(t.signatures / SIGNER_SLICES);
-    if (!f->bits || FILTER_LEAST_BITS_EACH * rows > f->bit_count)
-        return make_filter(db, which, rows);
-    for (size_t i = 0; i < s->count; i++)
-        filter_add(f, s->changes[i].tag);
-    return DB_OK;
-}
-
 /* ---- life */
 
 static int load_slices(struct db *db, struct db_signers *signers)
@@ -311,7 +197,6 @@ int db_signers_load(struct db *db)
 
     assert(!signers->slices);
     signers->slices = xcalloc(SIGNER_SLICES, sizeof *signers->slices);
-    signers->filters = xcalloc(SIGNER_SLICES, sizeof *signers->filters);
     result = load_slices(db, signers);
     return result == DB_OK ? load_changes(db, signers) : result;
 }
@@ -323,18 +208,9 @@ void db_signers_free(struct db *db)
     db_signers_rollback(db);
     for (unsigned i = 0; signers->slices && i < SIGNER_SLICES; i++)
         free_changes(&signers->slices[i]);
-    if (signers->filters)
-        db_signers_drop_filters(db);
     free(signers->slices);
-    free(signers->filters);
     free(signers->undo);
     *signers = (struct db_signers){0};
-}
-
-void db_signers_drop_filters(struct db *db)
-{
-    for (unsigned i = 0; i < SIGNER_SLICES; i++)
-        drop_filter(&db_signers(db)->filters[i]);
 }
 
 void db_signers_commit(struct db *db)
@@ -357,11 +233,8 @@ void db_signers_rollback(struct db *db)
         struct signer_undo *undo = &signers->undo[--signers->undo_count];
 
         if (undo->written) {
-            unsigned which = slice_of(undo->change.tag);
-            struct signer_slice *s = &signers->slices[which];
+            struct signer_slice *s = &signers->slices[slice_of(undo->change.tag)];
 
-            /* It may have been made of rows that others were missing from. */
-            drop_filter(&signers->filters[which]);
             signers->kept += undo->slice.count;
             signers->kept -= s->count;
             free_changes(s);
@@ -381,8 +254,6 @@ static int read_row(struct db *db, const uint8_t tag[TAG_LEN], struct signer_cha
     int result;
 
     *row = (struct signer_change){0};
-    if (!may_have_row(&db_signers(db)->filters[slice_of(tag)], tag))
-        return DB_OK;
     db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
     result = db_step(db, SQL_SIGNER_GET);
     if (result == DB_OK) {
@@ -426,8 +297,6 @@ static int write_slice(struct db *db, unsigned which)
     db_bind_int(db, SQL_SLICE_SET, 2, db_log_size(db));
     if (result == DB_OK)
         result = db_exec(db, SQL_SLICE_SET);
-    if (result == DB_OK)
-        result = keep_filter(db, which);
     if (result != DB_OK)
         return result;
     undo = new_undo(signers);

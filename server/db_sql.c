@@ -85,7 +85,6 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_SIGNER_LOWER] = "UPDATE signer_row SET live = live - 1, confirmed = confirmed - ?2"
                          " WHERE tag = ?1",
     [SQL_SIGNER_DELETE] = "DELETE FROM signer_row WHERE tag = ?1",
-    [SQL_SIGNER_TAGS] = "SELECT tag FROM signer_row WHERE tag >= ?1 ORDER BY tag",
     [SQL_SLICES] = "SELECT slice, upto FROM signer_slice",
     [SQL_SLICE_SET] = "INSERT INTO signer_slice(slice, upto) VALUES(?1, ?2)"
                       " ON CONFLICT DO UPDATE SET upto = excluded.upto",

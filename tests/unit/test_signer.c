@@ -94,7 +94,7 @@ static void whoever_signs_again_counts_once_in_the_rows_and_in_memory(void **sta
     sign_many(0, MANY, TIER_UNCONFIRMED);
     sign_many(0, 3000, TIER_CONFIRMED);
     assert_counts(MANY + 3000, MANY, 3000);
-    reopen(); /* without filters */
+    reopen();
     sign_many(0, 3000, TIER_CONFIRMED);
     sign_many(MANY - 3000, MANY, TIER_UNCONFIRMED);
     assert_counts(MANY + 9000, MANY, 3000);
@@ -151,14 +151,14 @@ static void a_rollback_takes_back_what_was_written(void **state)
 
 /* Slices that were written without the row of an erased submission, which a rollback brings back.
  */
-static void a_rollback_forgets_filters_that_miss_a_row(void **state)
+static void a_rollback_brings_back_the_row_of_whom_it_had_erased(void **state)
 {
     (void)state;
     begin();
     assert_int_equal(sign(1, TIER_UNCONFIRMED), 1);
     assert_int_equal(db_signers_write_all(db), DB_OK);
     commit();
-    reopen(); /* without filters */
+    reopen();
     begin();
     erase(1);
     assert_int_equal(db_signers_write_all(db), DB_OK);
@@ -226,8 +226,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_erasure_finds_who_has_counted, open_new, close_all),
         cmocka_unit_test_setup_teardown(a_rollback_takes_back_what_was_written, open_new,
                                         close_all),
-        cmocka_unit_test_setup_teardown(a_rollback_forgets_filters_that_miss_a_row, open_new,
-                                        close_all),
+        cmocka_unit_test_setup_teardown(a_rollback_brings_back_the_row_of_whom_it_had_erased,
+                                        open_new, close_all),
         cmocka_unit_test_setup_teardown(a_tag_that_is_gone_is_in_no_change, open_new, close_all),
         cmocka_unit_test_setup_teardown(slices_that_cannot_be_are_refused, open_new, close_all),
     };
