@@ -184,8 +184,7 @@ static const char *find_left(struct check *c, int64_t index)
 {
     static const char tags[] =
         "SELECT (SELECT count(*) FROM submission WHERE tag IS NOT NULL"
-        " AND substr(tag, 17) <> zeroblob(16)) + (SELECT count(*) FROM signer_row"
-        " WHERE substr(tag, 17) <> zeroblob(16)), (SELECT ifnull(max(idx), 0) FROM submission)";
+        " AND substr(tag, 17) <> zeroblob(16)), (SELECT ifnull(max(idx), 0) FROM submission)";
     int64_t n[2];
 
     _Static_assert(GROUP_LEN == 16 && TAG_LEN == 32, "the statement says 16 bytes of 32");
@@ -222,7 +221,7 @@ static int check_closed(struct check *c)
 /* What is recounted, and what the counters say of it. */
 struct recount {
     uint64_t live, erased, signer_live, signers, confirmed, tally, wd, voided[VOID__MAX];
-    uint64_t tags[2], cells[2]; /* sums of hashes: over rows, over counters */
+    uint64_t heads[2], cells[2]; /* sums of hashes: over rows, over counters */
 };
 
 static uint64_t hash_of(const struct check *c, const void *data, size_t len)
@@ -233,22 +232,24 @@ static uint64_t hash_of(const struct check *c, const void *data, size_t len)
     return hash;
 }
 
-/* A tag counts twice: for its live submissions, and again for the confirmed ones. */
-static uint64_t hash_of_tag(const struct check *c, const uint8_t tag[TAG_LEN], bool confirmed)
+/* A contact counts twice: for its live submissions, and again for the confirmed ones. */
+static uint64_t hash_of_head(const struct check *c, const uint8_t head[SIGNER_HEAD_LEN],
+                             bool confirmed)
 {
-    uint8_t text[TAG_LEN + 1];
+    uint8_t text[SIGNER_HEAD_LEN + 1];
 
-    memcpy(text, tag, TAG_LEN);
-    text[TAG_LEN] = confirmed;
+    memcpy(text, head, SIGNER_HEAD_LEN);
+    text[SIGNER_HEAD_LEN] = confirmed;
     return hash_of(c, text, sizeof text);
 }
 
-static uint64_t tag_hash(const struct check *c, sqlite3_stmt *s, bool confirmed)
+static uint64_t head_hash(const struct check *c, sqlite3_stmt *s, bool confirmed)
 {
-    static const uint8_t none[TAG_LEN];
-    const void *tag = sqlite3_column_blob(s, 0);
+    static const uint8_t none[SIGNER_HEAD_LEN];
+    const void *head = sqlite3_column_blob(s, 0);
 
-    return hash_of_tag(c, tag && sqlite3_column_bytes(s, 0) == TAG_LEN ? tag : none, confirmed);
+    return hash_of_head(c, head && sqlite3_column_bytes(s, 0) == SIGNER_HEAD_LEN ? head : none,
+                        confirmed);
 }
 
 /* Of the columns day, country, tier, which are 1 to 3. */
@@ -268,9 +269,9 @@ static void count_submission(struct check *c, sqlite3_stmt *s, struct recount *r
         return;
     }
     r->live++;
-    r->tags[0] += tag_hash(c, s, false);
+    r->heads[0] += head_hash(c, s, false);
     if (sqlite3_column_int(s, 3) == TIER_CONFIRMED)
-        r->tags[0] += tag_hash(c, s, true);
+        r->heads[0] += head_hash(c, s, true);
     r->cells[0] += cell_hash(c, s);
 }
 
@@ -282,7 +283,7 @@ static void count_signer(struct check *c, sqlite3_stmt *s, struct recount *r)
     r->signers++;
     r->signer_live += live;
     r->confirmed += confirmed > 0;
-    r->tags[1] += live * tag_hash(c, s, false) + confirmed * tag_hash(c, s, true);
+    r->heads[1] += live * head_hash(c, s, false) + confirmed * head_hash(c, s, true);
 }
 
 struct counting {
@@ -300,8 +301,8 @@ static void count_change(void *ctx, const struct signer_change *change,
     r->signers += row->live == 0;
     r->signer_live += (uint64_t)change->live;
     r->confirmed += change->confirmed > 0 && row->confirmed == 0;
-    r->tags[1] += (uint64_t)change->live * hash_of_tag(k->check, change->tag, false) +
-                  (uint64_t)change->confirmed * hash_of_tag(k->check, change->tag, true);
+    r->heads[1] += (uint64_t)change->live * hash_of_head(k->check, change->head, false) +
+                   (uint64_t)change->confirmed * hash_of_head(k->check, change->head, true);
 }
 
 static int count_changes(struct check *c, struct recount *r)
@@ -350,8 +351,8 @@ static const struct {
     const char *sql;
     void (*count)(struct check *c, sqlite3_stmt *s, struct recount *r);
 } counted[] = {
-    {"SELECT tag, day, country, tier FROM submission", count_submission},
-    {"SELECT tag, live, confirmed FROM signer_row", count_signer},
+    {"SELECT substr(tag, 1, 16), day, country, tier FROM submission", count_submission},
+    {"SELECT head, live, confirmed FROM signer_row", count_signer},
     {"SELECT n, day, country, tier FROM tally", count_cell},
     {"SELECT CAST(body AS TEXT) FROM log_entry WHERE length(body) <> 120", count_removal},
 };
@@ -392,7 +393,7 @@ static int check_figures(struct check *c)
     if (t.live != r.tally || r.cells[0] != r.cells[1])
         wrong = "the tally by day, country and tier";
     if (t.signatures != r.signers || t.confirmed != r.confirmed || t.live != r.signer_live ||
-        r.tags[0] != r.tags[1])
+        r.heads[0] != r.heads[1])
         wrong = "signatures by contact";
     if (t.live != r.live)
         wrong = "live submissions";

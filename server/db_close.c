@@ -1,11 +1,11 @@
 /*
  * db_close: closing the petition in the database. Runs in a transaction of the writer's.
  *
- * A group number is a keyed hash of the tag, under a key that is drawn for the one transaction and
- * wiped at its end: equal tags give equal numbers without a table of who is who, and without the
- * key nobody comes from a tag to its number. `signer_row` is emptied, which overwrites its pages,
- * and filled again in the order of the numbers: inserted as they come, a million rows would make
- * the WAL many times as large as the table.
+ * A group number is a keyed hash of the tag's head, under a key that is drawn for the one
+ * transaction and wiped at its end: equal tags give equal numbers without a table of who is who,
+ * and without the key nobody comes from a tag to its number. `signer_row` is emptied, which
+ * overwrites its pages, and filled again in the order of the numbers: inserted as they come, a
+ * million rows would make the WAL many times as large as the table.
  */
 #include "db_internal.h"
 
@@ -18,7 +18,8 @@
 
 #define ROWS_AT_ONCE 1000
 
-_Static_assert(GROUP_LEN < TAG_LEN, "a group number takes the place of a tag");
+_Static_assert(GROUP_LEN == SIGNER_HEAD_LEN && GROUP_LEN < TAG_LEN,
+               "a group number, with zeros behind it, takes the place of a tag");
 
 /* A row of `signer_row` with its new number. */
 struct group {
@@ -43,9 +44,10 @@ int db_close_find(struct db *db, int64_t *index)
 }
 
 static void number_of(const struct regrouping *r, uint8_t number[GROUP_LEN],
-                      const uint8_t tag[TAG_LEN])
+                      const uint8_t head[SIGNER_HEAD_LEN])
 {
-    crypto_generichash(number, GROUP_LEN, tag, TAG_LEN, r->key, crypto_generichash_KEYBYTES);
+    crypto_generichash(number, GROUP_LEN, head, SIGNER_HEAD_LEN, r->key,
+                       crypto_generichash_KEYBYTES);
 }
 
 /* ---- submissions */
@@ -165,10 +167,7 @@ static int replace_signers(struct regrouping *r)
         result = db_exec(r->db, SQL_CLOSE_CLEAR);
     sort_groups(r->groups, r->count);
     for (size_t i = 0; i < r->count && result == DB_OK; i++) {
-        uint8_t group[TAG_LEN] = {0};
-
-        memcpy(group, r->groups[i].number, GROUP_LEN);
-        db_bind_blob(r->db, SQL_CLOSE_SIGNER, 1, group, TAG_LEN);
+        db_bind_blob(r->db, SQL_CLOSE_SIGNER, 1, r->groups[i].number, GROUP_LEN);
         db_bind_int(r->db, SQL_CLOSE_SIGNER, 2, r->groups[i].live);
         db_bind_int(r->db, SQL_CLOSE_SIGNER, 3, r->groups[i].confirmed);
         result = db_exec(r->db, SQL_CLOSE_SIGNER);

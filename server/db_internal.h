@@ -153,18 +153,19 @@ void db_edges_commit(struct db *db);
 void db_edges_rollback(struct db *db);
 
 /* What the submissions have changed since their signers' rows were written (db_signer.c). */
-#define SIGNER_SLICES 1024
+#define SIGNER_SLICES   1024
+#define SIGNER_HEAD_LEN 16 /* of a tag: enough to tell contacts apart */
 struct signer_change {
-    uint8_t tag[TAG_LEN];
+    uint8_t head[SIGNER_HEAD_LEN];
     int32_t live, confirmed;
 };
 struct signer_slice {
-    struct signer_change *changes; /* in the order of their tags */
+    struct signer_change *changes; /* in the order of their heads */
     size_t count, room;
     int64_t upto; /* submissions below are in the rows */
 };
 /* One step of the open transaction, and what takes it back: a change, or a slice as it was before
- * it was written (then the change has only the tag's first bits). */
+ * it was written (then the change has only the head's first bits). */
 struct signer_undo {
     bool written;
     struct signer_change change;

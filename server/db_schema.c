@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define APPLICATION_ID 1346720817 /* "PET1" */
-#define USER_VERSION   5
+#define USER_VERSION   6
 
 static const char schema[] = {
 #include "schema.inc"
@@ -101,6 +101,14 @@ static const char *const steps[USER_VERSION] = {
           " FROM s;"
           "CREATE VIEW signer AS SELECT tag, count(*) AS live, sum(tier = 0) AS confirmed"
           " FROM submission WHERE tag IS NOT NULL GROUP BY tag;",
+    [5] = "ALTER TABLE signer_row RENAME TO signer_whole;"
+          "CREATE TABLE signer_row ("
+          " head BLOB PRIMARY KEY CHECK (length(head) = 16),"
+          " live INTEGER NOT NULL CHECK (live > 0),"
+          " confirmed INTEGER NOT NULL CHECK (confirmed BETWEEN 0 AND live)"
+          ") STRICT, WITHOUT ROWID;"
+          "INSERT INTO signer_row SELECT substr(tag, 1, 16), live, confirmed FROM signer_whole;"
+          "DROP TABLE signer_whole;",
 };
 
 static int pragma_int(sqlite3 *handle, const char *pragma)

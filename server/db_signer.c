@@ -32,21 +32,21 @@
 
 _Static_assert(SIGNER_SLICES == 1024, "a slice is ten bits of the tag");
 
-static unsigned slice_of(const uint8_t tag[TAG_LEN])
+static unsigned slice_of(const uint8_t head[SIGNER_HEAD_LEN])
 {
-    return (unsigned)tag[0] << 2 | tag[1] >> 6;
+    return (unsigned)head[0] << 2 | head[1] >> 6;
 }
 
 /* ---- changes in memory */
 
-/* Where the tag's change is, or would be; true if it is there. */
-static bool find(const struct signer_slice *s, const uint8_t tag[TAG_LEN], size_t *at)
+/* Where the head's change is, or would be; true if it is there. */
+static bool find(const struct signer_slice *s, const uint8_t head[SIGNER_HEAD_LEN], size_t *at)
 {
     size_t from = 0, to = s->count;
 
     while (from < to) {
         size_t middle = (from + to) / 2;
-        int order = memcmp(s->changes[middle].tag, tag, TAG_LEN);
+        int order = memcmp(s->changes[middle].head, head, SIGNER_HEAD_LEN);
 
         if (order == 0) {
             *at = middle;
@@ -83,14 +83,14 @@ static void grow(struct signer_slice *s)
     s->room = grown.room;
 }
 
-/* Adds to the tag's change. One that comes to nothing goes, and nothing of its tag stays. */
+/* Adds to the head's change. One that comes to nothing goes, and nothing of its head stays. */
 static void add(struct db_signers *signers, const struct signer_change *c)
 {
-    struct signer_slice *s = &signers->slices[slice_of(c->tag)];
+    struct signer_slice *s = &signers->slices[slice_of(c->head)];
     struct signer_change *change;
     size_t at;
 
-    if (!find(s, c->tag, &at)) {
+    if (!find(s, c->head, &at)) {
         if (s->count == s->room)
             grow(s);
         memmove(&s->changes[at + 1], &s->changes[at], (s->count - at) * sizeof *s->changes);
@@ -134,7 +134,7 @@ static void change_by(struct db_signers *signers, const uint8_t tag[TAG_LEN], in
     struct signer_undo *undo = new_undo(signers);
     struct signer_change c = {.live = live, .confirmed = confirmed};
 
-    memcpy(c.tag, tag, TAG_LEN);
+    memcpy(c.head, tag, SIGNER_HEAD_LEN);
     add(signers, &c);
     c.live = -live;
     c.confirmed = -confirmed;
@@ -182,7 +182,7 @@ static int load_changes(struct db *db, struct db_signers *signers)
         }
         if (db_column_int(db, tags, 0) < signers->slices[slice_of(tag)].upto)
             continue;
-        memcpy(c.tag, tag, TAG_LEN);
+        memcpy(c.head, tag, SIGNER_HEAD_LEN);
         c.confirmed = db_column_int(db, tags, 2) == TIER_CONFIRMED;
         add(signers, &c);
     }
@@ -233,7 +233,7 @@ void db_signers_rollback(struct db *db)
         struct signer_undo *undo = &signers->undo[--signers->undo_count];
 
         if (undo->written) {
-            struct signer_slice *s = &signers->slices[slice_of(undo->change.tag)];
+            struct signer_slice *s = &signers->slices[slice_of(undo->change.head)];
 
             signers->kept += undo->slice.count;
             signers->kept -= s->count;
@@ -248,13 +248,13 @@ void db_signers_rollback(struct db *db)
 
 /* ---- rows */
 
-/* What the tag's row counts; zeros if it has none. */
-static int read_row(struct db *db, const uint8_t tag[TAG_LEN], struct signer_change *row)
+/* What the head's row counts; zeros if it has none. */
+static int read_row(struct db *db, const uint8_t head[SIGNER_HEAD_LEN], struct signer_change *row)
 {
     int result;
 
     *row = (struct signer_change){0};
-    db_bind_blob(db, SQL_SIGNER_GET, 1, tag, TAG_LEN);
+    db_bind_blob(db, SQL_SIGNER_GET, 1, head, SIGNER_HEAD_LEN);
     result = db_step(db, SQL_SIGNER_GET);
     if (result == DB_OK) {
         row->live = (int32_t)db_column_int(db, SQL_SIGNER_GET, 0);
@@ -288,7 +288,7 @@ static int write_slice(struct db *db, unsigned which)
     int result = DB_OK;
 
     for (size_t i = 0; i < s->count && result == DB_OK; i++) {
-        db_bind_blob(db, SQL_SIGNER_ADD, 1, s->changes[i].tag, TAG_LEN);
+        db_bind_blob(db, SQL_SIGNER_ADD, 1, s->changes[i].head, SIGNER_HEAD_LEN);
         db_bind_int(db, SQL_SIGNER_ADD, 2, s->changes[i].live);
         db_bind_int(db, SQL_SIGNER_ADD, 3, s->changes[i].confirmed);
         result = db_exec(db, SQL_SIGNER_ADD);
@@ -301,8 +301,8 @@ static int write_slice(struct db *db, unsigned which)
         return result;
     undo = new_undo(signers);
     *undo = (struct signer_undo){.written = true, .slice = *s};
-    undo->change.tag[0] = (uint8_t)(which >> 2);
-    undo->change.tag[1] = (uint8_t)(which << 6);
+    undo->change.head[0] = (uint8_t)(which >> 2);
+    undo->change.head[1] = (uint8_t)(which << 6);
     signers->kept -= s->count;
     *s = (struct signer_slice){.upto = db_log_size(db)};
     return DB_OK;
@@ -370,7 +370,7 @@ int db_signer_lower(struct db *db, int64_t index, const uint8_t tag[TAG_LEN], bo
         change = SQL_SIGNER_DELETE;
     else
         db_bind_int(db, change, 2, confirmed);
-    db_bind_blob(db, change, 1, tag, TAG_LEN);
+    db_bind_blob(db, change, 1, tag, SIGNER_HEAD_LEN);
     return db_exec(db, change);
 }
 
@@ -394,7 +394,7 @@ int db_signers_each(struct db *db, db_signer_each *each, void *ctx)
         for (size_t at = 0; at < s->count && result == DB_OK; at++) {
             struct signer_change row;
 
-            result = read_row(db, s->changes[at].tag, &row);
+            result = read_row(db, s->changes[at].head, &row);
             if (result == DB_OK)
                 each(ctx, &s->changes[at], &row);
         }

@@ -38,9 +38,9 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_CLOSE_TAGS] = "SELECT idx, tag FROM submission WHERE idx > ?1 AND tag IS NOT NULL"
                        " ORDER BY idx LIMIT ?2",
     [SQL_CLOSE_REGROUP] = "UPDATE submission SET tag = ?2 WHERE idx = ?1",
-    [SQL_CLOSE_SIGNERS] = "SELECT tag, live, confirmed FROM signer_row",
+    [SQL_CLOSE_SIGNERS] = "SELECT head, live, confirmed FROM signer_row",
     [SQL_CLOSE_CLEAR] = "DELETE FROM signer_row",
-    [SQL_CLOSE_SIGNER] = "INSERT INTO signer_row(tag, live, confirmed) VALUES(?1, ?2, ?3)",
+    [SQL_CLOSE_SIGNER] = "INSERT INTO signer_row(head, live, confirmed) VALUES(?1, ?2, ?3)",
     [SQL_TOTALS_START] = "INSERT INTO totals VALUES(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
     [SQL_TOTALS_READ] =
         "SELECT text_idx, live, signatures, confirmed, withdrawn, void_request, void_duplicate,"
@@ -78,13 +78,13 @@ const char *const db_sql[SQL__COUNT] = {
         "SELECT s.idx, s.tier, s.visibility, s.country, s.day, s.name, s.opening, s.sealed, e.body"
         " FROM submission AS s JOIN log_entry AS e ON e.idx = s.idx"
         " WHERE s.idx >= ?1 AND s.tag IS NOT NULL ORDER BY s.idx",
-    [SQL_SIGNER_ADD] = "INSERT INTO signer_row(tag, live, confirmed) VALUES(?1, ?2, ?3)"
+    [SQL_SIGNER_ADD] = "INSERT INTO signer_row(head, live, confirmed) VALUES(?1, ?2, ?3)"
                        " ON CONFLICT DO UPDATE SET live = live + excluded.live,"
                        " confirmed = confirmed + excluded.confirmed",
-    [SQL_SIGNER_GET] = "SELECT live, confirmed FROM signer_row WHERE tag = ?1",
+    [SQL_SIGNER_GET] = "SELECT live, confirmed FROM signer_row WHERE head = ?1",
     [SQL_SIGNER_LOWER] = "UPDATE signer_row SET live = live - 1, confirmed = confirmed - ?2"
-                         " WHERE tag = ?1",
-    [SQL_SIGNER_DELETE] = "DELETE FROM signer_row WHERE tag = ?1",
+                         " WHERE head = ?1",
+    [SQL_SIGNER_DELETE] = "DELETE FROM signer_row WHERE head = ?1",
     [SQL_SLICES] = "SELECT slice, upto FROM signer_slice",
     [SQL_SLICE_SET] = "INSERT INTO signer_slice(slice, upto) VALUES(?1, ?2)"
                       " ON CONFLICT DO UPDATE SET upto = excluded.upto",

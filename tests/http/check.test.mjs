@@ -95,7 +95,7 @@ test('what is wrong is an error with its own line, and exit 1', async () => {
         [(dir) => writeFileSync(path.join(dir, 'petition.db'), 'x'.repeat(10_000)), /petition\.db is not a petition database/],
         [(dir) => damage(dir, 'PRAGMA user_version = 99'), /schema version 99/],
         [(dir) => damage(dir, 'UPDATE totals SET live = live + 1'), /recount does not give: live submissions/],
-        [(dir) => damage(dir, 'INSERT INTO signer_row VALUES(randomblob(32), 1, 0)'), /recount does not give: signatures by contact/],
+        [(dir) => damage(dir, 'INSERT INTO signer_row VALUES(randomblob(16), 1, 0)'), /recount does not give: signatures by contact/],
         [(dir) => damage(dir, 'DELETE FROM submission WHERE idx = 20'), /0 submissions without .* 1 sign entries without/],
         [(dir) => damage(dir, "DROP TRIGGER audit_no_update; UPDATE audit SET who = 'x' WHERE id = 1"), /broken at row 1/],
     ];

@@ -215,7 +215,8 @@ static void group_numbers_do_not_follow_from_the_tags(void **state)
 
         begin();
         assert_int_equal(db_close_petition(db, &figures, &index), DB_OK);
-        assert_int_equal(sqlite3_prepare_v2(db_handle(db), "SELECT tag FROM signer_row", -1, &s, NULL),
+        assert_int_equal(sqlite3_prepare_v2(db_handle(db), "SELECT tag FROM submission", -1, &s,
+                                            NULL),
                          SQLITE_OK);
         assert_int_equal(sqlite3_step(s), SQLITE_ROW);
         memcpy(numbers[i], sqlite3_column_blob(s, 0), TAG_LEN);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "database_fixture.h"
+#include "db_internal.h"
 
 #include <sodium.h>
 
@@ -52,10 +53,10 @@ static void a_foreign_application_id_is_refused(void **state)
 static void a_newer_schema_is_refused_and_one_that_never_was(void **state)
 {
     (void)state;
-    assert_int_equal(try_sql("PRAGMA user_version = 6"), SQLITE_OK);
-    assert_refused(path, "has schema version 6; this program knows 5");
+    assert_int_equal(try_sql("PRAGMA user_version = 7"), SQLITE_OK);
+    assert_refused(path, "has schema version 7; this program knows 6");
     assert_int_equal(try_sql("PRAGMA user_version = 0"), SQLITE_OK);
-    assert_refused(path, "has schema version 0; this program knows 5");
+    assert_refused(path, "has schema version 0; this program knows 6");
 }
 
 /* A file as version 1 of the program made it, with something in it. */
@@ -68,6 +69,7 @@ static void make_version_1(const char *file)
         "\"}' AS BLOB))",
         "INSERT INTO totals VALUES(1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)",
         "INSERT INTO submission VALUES(1, zeroblob(32), 2, 0, 'KH', 17462, NULL, NULL, NULL)",
+        "INSERT INTO signer VALUES(zeroblob(32), 1, 0)",
         "INSERT INTO organiser VALUES('sophal', '$argon2id$', 17462)",
         "INSERT INTO token VALUES(zeroblob(32), 'sophal', 17462)",
         "INSERT INTO delivery VALUES(1, 'sophal', 'queued', 5, NULL, NULL, NULL, NULL)",
@@ -109,7 +111,7 @@ static void a_writer_brings_version_1_up_to_date_with_its_data(void **state)
     struct buf err, fresh, migrated;
     struct organiser_row who;
     enum void_why why = VOID_TEST;
-    int64_t ended_at = 0;
+    int64_t ended_at = 0, count = 0;
     bool live = false;
     char old[64];
 
@@ -130,6 +132,8 @@ static void a_writer_brings_version_1_up_to_date_with_its_data(void **state)
         assert_int_equal(why, VOID__MAX);
         assert_int_equal(db_submission_live(again, 1, &live), DB_OK);
         assert_true(live);
+        assert_int_equal(db_signer_live(again, (const uint8_t[TAG_LEN]){0}, &count), DB_OK);
+        assert_int_equal(count, 1);
         assert_int_equal(db_organiser_get(again, "sophal", &who), DB_OK);
         assert_int_equal(who.role, ROLE_OWNER);
         assert_false(who.has_totp);
@@ -157,7 +161,7 @@ static void a_migration_that_fails_leaves_the_old_version(void **state)
     buf_init(&err, BUF_UNLIMITED);
     assert_null(db_open(old, DB_WRITER, &err));
     assert_one_line(&err);
-    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 5"));
+    assert_non_null(strstr(err.data, "cannot be brought from schema version 1 to 6"));
     buf_release(&err);
     describe(&err, old);
     assert_null(strstr(err.data, "paper_batch"));
@@ -226,6 +230,7 @@ static void the_file_is_for_its_owner_only(void **state)
 /* ---- what the schema enforces */
 
 #define HASH "zeroblob(32)"
+#define HEAD "zeroblob(16)"
 /* A row for entry 1: tag, tier, visibility, country, day, name, opening, sealed. */
 #define SUBMISSION(values) "INSERT INTO submission VALUES(1, " values ", NULL)"
 #define SIGNER(values)     "INSERT INTO signer_row VALUES(" values ")"
@@ -272,10 +277,10 @@ static const struct {
      SUBMISSION("NULL, 2, 2, 'KH', 1, NULL, NULL, x'00'")},
     {SUBMISSION(HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00'"),
      "INSERT INTO submission VALUES(2, " HASH ", 2, 0, 'KH', 1, NULL, NULL, x'00', NULL)"},
-    {SIGNER(HASH ", 1, 1"), SIGNER("zeroblob(33), 1, 1")},
-    {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 0, 0")},
-    {SIGNER(HASH ", 1, 1"), SIGNER(HASH ", 1, 2")},
-    {SIGNER(HASH ", 1, 0"), SIGNER(HASH ", 1, -1")},
+    {SIGNER(HEAD ", 1, 1"), SIGNER("zeroblob(17), 1, 1")},
+    {SIGNER(HEAD ", 1, 1"), SIGNER(HEAD ", 0, 0")},
+    {SIGNER(HEAD ", 1, 1"), SIGNER(HEAD ", 1, 2")},
+    {SIGNER(HEAD ", 1, 0"), SIGNER(HEAD ", 1, -1")},
     {TALLY("1, 'KH', 2, 0"), TALLY("1, 'KH', 2, -1")},
     {TALLY("1, 'KH', 2, 0"), TALLY("1, 'KH', 3, 0")},
     {TALLY("1, 'KH', 2, 0"), TALLY("1, 'K', 2, 0")},

@@ -292,7 +292,8 @@ static void damage_is_found_by_its_claim(void **state)
         {"UPDATE totals SET live = live + 1", DB_CLAIM_FIGURES, "live submissions"},
         {"UPDATE totals SET signatures = signatures - 1", DB_CLAIM_FIGURES, "by contact"},
         {"UPDATE totals SET confirmed = confirmed + 1", DB_CLAIM_FIGURES, "by contact"},
-        {"UPDATE signer_row SET tag = zeroblob(32) WHERE tag = (SELECT max(tag) FROM signer_row)",
+        {"UPDATE signer_row SET head = zeroblob(16) WHERE head = (SELECT max(head) FROM "
+         "signer_row)",
          DB_CLAIM_FIGURES, "by contact"},
         {"UPDATE submission SET tag = zeroblob(32) WHERE idx = 5", DB_CLAIM_FIGURES, "by contact"},
         {"UPDATE submission SET country = 'FR' WHERE idx = 5", DB_CLAIM_FIGURES, "tally"},
