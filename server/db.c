@@ -225,11 +225,12 @@ static int on_commit_to_wal(void *ctx, sqlite3 *handle, const char *name, int pa
 
 static const char pragmas_of_all[] = "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
                                      "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
-                                     "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;";
+                                     "PRAGMA wal_autocheckpoint = 0; PRAGMA foreign_keys = ON;"
+                                     "PRAGMA cache_size = -4096;";
 static const char pragmas_of_writer[] =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
-    "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192;";
-static const char pragmas_of_reader[] = "PRAGMA query_only = ON; PRAGMA cache_size = -4096;";
+    "PRAGMA journal_size_limit = 67108864;";
+static const char pragmas_of_reader[] = "PRAGMA query_only = ON;";
 
 /* Sets up a connection; the file may still be anything, so the first read of it is checked here. */
 static int configure(struct db *db, const char *path, struct buf *err)
@@ -337,7 +338,7 @@ struct db *db_open(const char *path, enum db_mode mode, struct buf *err)
         buf_printf(err, "%s: the log has gaps, or tiles that are not those of its entries", path);
         goto fail;
     }
-    if (mode == DB_WRITER && db_signers_load(db) != DB_OK) {
+    if (mode == DB_WRITER && (db_signers_load(db) != DB_OK || db_signers_load_set(db) != DB_OK)) {
         buf_printf(err, "%s: the submissions cannot be counted", path);
         goto fail;
     }

@@ -52,6 +52,7 @@ enum sql {
     SQL_SUBMISSION_ROWS,
     SQL_SIGNER_ADD,
     SQL_SIGNER_GET,
+    SQL_SIGNER_HEADS,
     SQL_SIGNER_LOWER,
     SQL_SIGNER_DELETE,
     SQL_SLICES,
@@ -164,15 +165,16 @@ struct signer_slice {
     size_t count, room;
     int64_t upto; /* submissions below are in the rows */
 };
-/* One step of the open transaction, and what takes it back: a change, or a slice as it was before
- * it was written (then the change has only the head's first bits). */
+/* What takes back one step of the open transaction. */
 struct signer_undo {
-    bool written;
-    struct signer_change change;
-    struct signer_slice slice;
+    enum { SIGNER_CHANGED, SIGNER_CAME, SIGNER_WENT, SIGNER_WRITTEN } step;
+    struct signer_change
+        change;                /* what to add; the head of who came or went; of a slice, its bits */
+    struct signer_slice slice; /* as it was before it was written */
 };
 struct db_signers {
     struct signer_slice *slices; /* SIGNER_SLICES; NULL: not loaded */
+    struct signer_set *set;      /* who has signed; NULL: a reader, or nobody signs any more */
     size_t kept;                 /* changes of all slices */
     unsigned next;               /* the slice to write next */
     struct signer_undo *undo;
@@ -181,6 +183,8 @@ struct db_signers {
 struct db_signers *db_signers(struct db *db);
 /* Sums the changes up from the database: when the writer opens, or in a reader's snapshot. */
 int db_signers_load(struct db *db) DB_CHECKED;
+/* Reads who has signed; for the writer, after db_signers_load. */
+int db_signers_load_set(struct db *db) DB_CHECKED;
 void db_signers_free(struct db *db);
 /* Writes slices in the open transaction, until there is memory for what is left; or all. */
 int db_signers_write(struct db *db, uint64_t signatures) DB_CHECKED;

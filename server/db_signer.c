@@ -6,9 +6,9 @@
  * submissions change is summed up in memory, by slices of the tags' range; when there is as much as
  * may be kept, the slice whose turn it is is written. Only the writer does this.
  *
- * Whether a contact is new is looked up in its row each time, whatever memory knows of it: a
- * contact that has signed and one that has not cost the same look at the same page (DESIGN, rule
- * 2).
+ * Whether a contact is new is not looked up in its row, but in a set in memory (signer_set.h),
+ * where one that has signed and one that has not cost the same (DESIGN, rule 2). It holds the
+ * contacts of all rows and changes.
  *
  * Always true: `signer_row` counts the live submissions whose index is below their slice's `upto`,
  * and the changes in memory count the others. `upto` is in the database, in the transaction that
@@ -18,6 +18,7 @@
 #include "db_internal.h"
 
 #include "log.h"
+#include "signer_set.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -31,6 +32,7 @@
 #define KEPT_MOST  262144
 
 _Static_assert(SIGNER_SLICES == 1024, "a slice is ten bits of the tag");
+_Static_assert(SIGNER_HEAD_LEN >= SIGNER_SET_HEAD_LEN, "the set goes by the first bytes of a head");
 
 static unsigned slice_of(const uint8_t head[SIGNER_HEAD_LEN])
 {
@@ -110,8 +112,10 @@ static void add(struct db_signers *signers, const struct signer_change *c)
     sodium_memzero(&s->changes[s->count], sizeof *change);
 }
 
-static struct signer_undo *new_undo(struct db_signers *signers)
+static struct signer_undo *new_undo(struct db_signers *signers, int step)
 {
+    struct signer_undo *undo;
+
     if (signers->undo_count == signers->undo_room) {
         size_t room = signers->undo_room ? 2 * signers->undo_room : FIRST_ROOM;
         struct signer_undo *grown = xcalloc(room, sizeof *grown);
@@ -124,21 +128,42 @@ static struct signer_undo *new_undo(struct db_signers *signers)
         signers->undo = grown;
         signers->undo_room = room;
     }
-    return &signers->undo[signers->undo_count++];
+    undo = &signers->undo[signers->undo_count++];
+    *undo = (struct signer_undo){.step = step};
+    return undo;
 }
 
 /* As add, in the open transaction. */
 static void change_by(struct db_signers *signers, const uint8_t tag[TAG_LEN], int32_t live,
                       int32_t confirmed)
 {
-    struct signer_undo *undo = new_undo(signers);
+    struct signer_undo *undo = new_undo(signers, SIGNER_CHANGED);
     struct signer_change c = {.live = live, .confirmed = confirmed};
 
     memcpy(c.head, tag, SIGNER_HEAD_LEN);
     add(signers, &c);
     c.live = -live;
     c.confirmed = -confirmed;
-    *undo = (struct signer_undo){.change = c};
+    undo->change = c;
+}
+
+/* Puts a contact into the set, in the open transaction; true if it is new. */
+static bool come(struct db_signers *signers, const uint8_t tag[TAG_LEN])
+{
+    bool is_new = signer_set_add(signers->set, tag);
+
+    if (is_new)
+        memcpy(new_undo(signers, SIGNER_CAME)->change.head, tag, SIGNER_HEAD_LEN);
+    return is_new;
+}
+
+/* Takes it out; after the close nobody asks any more. */
+static void go(struct db_signers *signers, const uint8_t tag[TAG_LEN])
+{
+    if (!signers->set)
+        return;
+    signer_set_remove(signers->set, tag);
+    memcpy(new_undo(signers, SIGNER_WENT)->change.head, tag, SIGNER_HEAD_LEN);
 }
 
 /* ---- life */
@@ -201,11 +226,37 @@ int db_signers_load(struct db *db)
     return result == DB_OK ? load_changes(db, signers) : result;
 }
 
+int db_signers_load_set(struct db *db)
+{
+    struct db_signers *signers = db_signers(db);
+    int result;
+    size_t len;
+
+    if (db_close_index(db) > 0)
+        return DB_OK;
+    signers->set = signer_set_new();
+    while ((result = db_step(db, SQL_SIGNER_HEADS)) == DB_OK) {
+        const uint8_t *head = db_column_blob(db, SQL_SIGNER_HEADS, 0, &len);
+
+        if (len != SIGNER_HEAD_LEN) {
+            result = DB_BROKEN;
+            break;
+        }
+        signer_set_add(signers->set, head);
+    }
+    db_finish(db, SQL_SIGNER_HEADS);
+    for (unsigned i = 0; i < SIGNER_SLICES; i++)
+        for (size_t at = 0; at < signers->slices[i].count; at++)
+            signer_set_add(signers->set, signers->slices[i].changes[at].head);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
 void db_signers_free(struct db *db)
 {
     struct db_signers *signers = db_signers(db);
 
     db_signers_rollback(db);
+    signer_set_free(signers->set);
     for (unsigned i = 0; signers->slices && i < SIGNER_SLICES; i++)
         free_changes(&signers->slices[i]);
     free(signers->slices);
@@ -218,11 +269,38 @@ void db_signers_commit(struct db *db)
     struct db_signers *signers = db_signers(db);
 
     for (size_t i = 0; i < signers->undo_count; i++)
-        if (signers->undo[i].written)
+        if (signers->undo[i].step == SIGNER_WRITTEN)
             free_changes(&signers->undo[i].slice);
     if (signers->undo_count > 0)
         sodium_memzero(signers->undo, signers->undo_count * sizeof *signers->undo);
     signers->undo_count = 0;
+    if (db_close_index(db) > 0) {
+        signer_set_free(signers->set); /* nothing of a tag is left after the close */
+        signers->set = NULL;
+    }
+}
+
+static void take_back(struct db_signers *signers, const struct signer_undo *undo)
+{
+    struct signer_slice *s = &signers->slices[slice_of(undo->change.head)];
+
+    switch (undo->step) {
+    case SIGNER_CHANGED:
+        add(signers, &undo->change);
+        break;
+    case SIGNER_CAME:
+        signer_set_remove(signers->set, undo->change.head);
+        break;
+    case SIGNER_WENT:
+        signer_set_add(signers->set, undo->change.head);
+        break;
+    case SIGNER_WRITTEN:
+        signers->kept += undo->slice.count;
+        signers->kept -= s->count;
+        free_changes(s);
+        *s = undo->slice;
+        break;
+    }
 }
 
 void db_signers_rollback(struct db *db)
@@ -232,16 +310,7 @@ void db_signers_rollback(struct db *db)
     while (signers->undo_count > 0) {
         struct signer_undo *undo = &signers->undo[--signers->undo_count];
 
-        if (undo->written) {
-            struct signer_slice *s = &signers->slices[slice_of(undo->change.head)];
-
-            signers->kept += undo->slice.count;
-            signers->kept -= s->count;
-            free_changes(s);
-            *s = undo->slice;
-        } else {
-            add(signers, &undo->change);
-        }
+        take_back(signers, undo);
         sodium_memzero(undo, sizeof *undo);
     }
 }
@@ -299,8 +368,8 @@ static int write_slice(struct db *db, unsigned which)
         result = db_exec(db, SQL_SLICE_SET);
     if (result != DB_OK)
         return result;
-    undo = new_undo(signers);
-    *undo = (struct signer_undo){.written = true, .slice = *s};
+    undo = new_undo(signers, SIGNER_WRITTEN);
+    undo->slice = *s;
     undo->change.head[0] = (uint8_t)(which >> 2);
     undo->change.head[1] = (uint8_t)(which << 6);
     signers->kept -= s->count;
@@ -335,12 +404,12 @@ int db_signers_write_all(struct db *db)
 
 int db_signer_raise(struct db *db, const uint8_t tag[TAG_LEN], bool confirmed, struct totals *t)
 {
-    struct signer_change row, sum;
-    int result = read_signer(db, tag, &row, &sum);
+    struct signer_change row, sum = {0};
+    int result = confirmed ? read_signer(db, tag, &row, &sum) : DB_OK;
 
     if (result != DB_OK)
         return result;
-    t->signatures += sum.live == 0;
+    t->signatures += come(db_signers(db), tag);
     t->confirmed += confirmed && sum.confirmed == 0;
     change_by(db_signers(db), tag, 1, confirmed);
     return DB_OK;
@@ -362,6 +431,8 @@ int db_signer_lower(struct db *db, int64_t index, const uint8_t tag[TAG_LEN], bo
         return result;
     t->signatures -= sum.live == 1;
     t->confirmed -= confirmed && sum.confirmed == 1;
+    if (sum.live == 1)
+        go(db_signers(db), tag);
     if (index >= s->upto) {
         change_by(db_signers(db), tag, -1, -(int32_t)confirmed);
         return DB_OK;

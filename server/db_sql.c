@@ -82,6 +82,7 @@ const char *const db_sql[SQL__COUNT] = {
                        " ON CONFLICT DO UPDATE SET live = live + excluded.live,"
                        " confirmed = confirmed + excluded.confirmed",
     [SQL_SIGNER_GET] = "SELECT live, confirmed FROM signer_row WHERE head = ?1",
+    [SQL_SIGNER_HEADS] = "SELECT head FROM signer_row ORDER BY head",
     [SQL_SIGNER_LOWER] = "UPDATE signer_row SET live = live - 1, confirmed = confirmed - ?2"
                          " WHERE head = ?1",
     [SQL_SIGNER_DELETE] = "DELETE FROM signer_row WHERE head = ?1",

@@ -12,7 +12,7 @@ const SAMPLE = 200_000;
 const MIB = 1024 * 1024;
 
 const big = await makeData('big');
-// The process that has filled it goes on: so it has the filters that a server has after a while.
+// The process that has filled it goes on, as a server does.
 const [filling, ...full] = await fill(big, ROWS, ...Array(ROUNDS).fill(SAMPLE));
 report(`filling with ${number(ROWS)}`, {
     ours: `${number(filling.rate)}/s, ${number(filling.cpu_us, 1)} µs`,

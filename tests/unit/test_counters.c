@@ -10,6 +10,7 @@
 
 #include "database_fixture.h"
 #include "db_internal.h"
+#include "signer_set.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -63,6 +64,7 @@ static void assert_totals_are_a_recount(void)
     assert_int_equal(t.confirmed,
                      query("SELECT count(DISTINCT tag) FROM submission WHERE tier = 0"));
     assert_int_equal(erased, query("SELECT count(*) FROM submission WHERE tag IS NULL"));
+    assert_int_equal(signer_set_count(db_signers(db)->set), t.signatures);
 }
 
 /* What is counted in memory is written for the question, and then taken back. */

@@ -11,6 +11,7 @@
 #include "database_fixture.h"
 #include "db_check.h"
 #include "db_internal.h"
+#include "signer_set.h"
 
 #include <sodium.h>
 #include <string.h>
@@ -21,7 +22,10 @@
 static void assert_recount(void)
 {
     struct buf line;
+    struct totals t;
 
+    assert_int_equal(db_totals(db, &t), DB_OK);
+    assert_int_equal(signer_set_count(db_signers(db)->set), t.signatures);
     buf_init(&line, BUF_UNLIMITED);
     assert_int_equal(db_check(db, DB_CLAIM_FIGURES, 0, &line), DB_HOLDS);
     buf_release(&line);
