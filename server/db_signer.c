@@ -229,12 +229,16 @@ int db_signers_load(struct db *db)
 int db_signers_load_set(struct db *db)
 {
     struct db_signers *signers = db_signers(db);
-    int result;
+    uint64_t expected = (uint64_t)db_log_size(db);
+    struct totals t;
+    int result = db_totals(db, &t);
     size_t len;
 
-    if (db_close_index(db) > 0)
-        return DB_OK;
-    signers->set = signer_set_new();
+    if (db_close_index(db) > 0 || result != DB_OK)
+        return result;
+    if (t.signatures < expected) /* which a damaged file may say otherwise */
+        expected = t.signatures;
+    signers->set = signer_set_new(expected);
     while ((result = db_step(db, SQL_SIGNER_HEADS)) == DB_OK) {
         const uint8_t *head = db_column_blob(db, SQL_SIGNER_HEADS, 0, &len);
 

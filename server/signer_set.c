@@ -1,6 +1,7 @@
 /*
- * signer_set: open addressing with linear probing, in parts of their own by the first two bytes, so
- * that growing moves a small part at a time.
+ * signer_set: open addressing with linear probing, in parts of their own by the first byte, so that
+ * growing moves a small part at a time. Slots are whole pages, from the kernel and back to it: the
+ * heap would keep the holes that each growth of each part leaves.
  */
 #include "signer_set.h"
 
@@ -10,9 +11,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define PARTS      1024
-#define FIRST_ROOM 16
+#define PARTS      256
+#define PAGE_SLOTS 512 /* of 4096 bytes */
 
 /* Slots in the order of their values, but for those that found theirs taken. 0: empty. */
 struct part {
@@ -31,7 +33,7 @@ static uint64_t value_of(const uint8_t head[SIGNER_SET_HEAD_LEN])
 {
     uint64_t value;
 
-    memcpy(&value, head + 2, sizeof value);
+    memcpy(&value, head + 1, sizeof value);
     return value ? value : 1;
 }
 
@@ -55,18 +57,30 @@ static uint32_t find(const struct part *p, uint64_t value)
     return at;
 }
 
-static void free_slots(struct part *p)
+static uint64_t *new_slots(uint32_t room)
 {
-    if (p->slots)
-        sodium_memzero(p->slots, p->room * sizeof *p->slots);
-    free(p->slots);
+    uint64_t *slots = mmap(NULL, room * sizeof *slots, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (slots == MAP_FAILED)
+        abort();
+    madvise(slots, room * sizeof *slots, MADV_DONTDUMP);
+    return slots;
 }
 
-static void grow(struct part *p)
+static void free_slots(struct part *p)
 {
-    struct part grown = {.count = p->count, .room = p->room + p->room / 4 + FIRST_ROOM};
+    if (!p->slots)
+        return;
+    sodium_memzero(p->slots, p->room * sizeof *p->slots);
+    munmap(p->slots, p->room * sizeof *p->slots);
+}
 
-    grown.slots = xcalloc(grown.room, sizeof *grown.slots);
+static void grow(struct part *p, uint32_t pages)
+{
+    struct part grown = {.count = p->count, .room = p->room + pages * PAGE_SLOTS};
+
+    grown.slots = new_slots(grown.room);
     for (uint32_t i = 0; i < p->room; i++)
         if (p->slots[i] != 0)
             grown.slots[find(&grown, p->slots[i])] = p->slots[i];
@@ -76,9 +90,13 @@ static void grow(struct part *p)
 
 /* ---- the set */
 
-struct signer_set *signer_set_new(void)
+struct signer_set *signer_set_new(uint64_t expected)
 {
-    return xcalloc(1, sizeof(struct signer_set));
+    struct signer_set *set = xcalloc(1, sizeof *set);
+
+    for (unsigned i = 0; i < PARTS; i++)
+        grow(&set->parts[i], (uint32_t)(expected / PARTS * 10 / 7 / PAGE_SLOTS + 1));
+    return set;
 }
 
 void signer_set_free(struct signer_set *set)
@@ -90,7 +108,7 @@ void signer_set_free(struct signer_set *set)
 
 static struct part *part_of(struct signer_set *set, const uint8_t head[SIGNER_SET_HEAD_LEN])
 {
-    return &set->parts[(unsigned)head[0] << 2 | head[1] >> 6];
+    return &set->parts[head[0]];
 }
 
 bool signer_set_add(struct signer_set *set, const uint8_t head[SIGNER_SET_HEAD_LEN])
@@ -101,7 +119,7 @@ bool signer_set_add(struct signer_set *set, const uint8_t head[SIGNER_SET_HEAD_L
     bool is_new;
 
     if (p->count >= p->room / 4 * 3)
-        grow(p);
+        grow(p, p->room / PAGE_SLOTS / 4 + 1);
     at = find(p, value);
     is_new = p->slots[at] == 0;
     p->slots[at] = value;

@@ -21,7 +21,7 @@ static struct signer_set *set;
 static int open_set(void **state)
 {
     (void)state;
-    set = signer_set_new();
+    set = signer_set_new(MANY / 4);
     return 0;
 }
 
@@ -78,11 +78,10 @@ static void pooled(uint8_t head[SIGNER_SET_HEAD_LEN], unsigned who)
 {
     fill(head, SIGNER_SET_HEAD_LEN, who);
     head[0] = 0;
-    head[1] = 0;
     if (who % 2 == 0) {
-        memset(head + 2, 0xff, SIGNER_SET_HEAD_LEN - 2);
-        head[2] = (uint8_t)who;
-        head[3] = (uint8_t)(who >> 8);
+        memset(head + 1, 0xff, SIGNER_SET_HEAD_LEN - 1);
+        head[1] = (uint8_t)who;
+        head[2] = (uint8_t)(who >> 8);
     }
 }
 
