@@ -31,9 +31,18 @@ static size_t on_data(char *data, size_t size, size_t count, void *ctx)
     return buf_ok(f->out) ? size * count : 0;
 }
 
+/* Whom to trust, as the curl program takes it from the environment; the library alone does not. */
+static bool trust(struct fetch *f)
+{
+    const char *file = getenv("SSL_CERT_FILE");
+
+    return !file || !*file || curl_easy_setopt(f->curl, CURLOPT_CAINFO, file) == CURLE_OK;
+}
+
 static bool set_up(struct fetch *f)
 {
-    return curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
+    return trust(f) &&
+           curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, f) == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&

@@ -2,8 +2,8 @@
  * fetch: reads what a server publishes, by http or https.
  *
  * libcurl's only user. Follows no redirection, sends no cookie and no name of its own, and obeys
- * the environment's proxy settings (ALL_PROXY=socks5h://127.0.0.1:9050 for an onion service). One
- * connection is kept; one thread.
+ * the environment: its proxy (ALL_PROXY=socks5h://127.0.0.1:9050 for an onion service), and whom to
+ * trust (SSL_CERT_FILE; without it the system's certificates). One connection is kept; one thread.
  */
 #ifndef FETCH_H
 #define FETCH_H

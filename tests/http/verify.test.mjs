@@ -297,23 +297,35 @@ test('an onion service is checked over a SOCKS proxy, which gets its name', asyn
     assert.ok(asked.length > 0 && asked.every((one) => one === name), asked.join());
 });
 
-test('https with a certificate that nobody known has signed is refused, whatever the server says', async () => {
+test('https is believed with a certificate of somebody trusted, in the name that it is for, and with no other', async () => {
     const dir = scratch();
     const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
         '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', `${dir}/key.pem`, '-out', `${dir}/cert.pem`]);
     assert.equal(made.status, 0, made.stderr);
-    let requests = 0;
-    const server = https.createServer({ key: readFileSync(`${dir}/key.pem`), cert: readFileSync(`${dir}/cert.pem`) }, (request, response) => {
-        requests++;
-        response.end('{}');
+    await serving({ of: log, size: 280 }, async (url) => {
+        let requests = 0;
+        const server = https.createServer({ key: readFileSync(`${dir}/key.pem`), cert: readFileSync(`${dir}/cert.pem`) }, (request, response) => {
+            requests++;
+            http.get(new URL(request.url, url), (answer) => answer.pipe(response.writeHead(answer.statusCode)));
+        });
+        await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+        const verified = (host, file) => run(bin, ['verify', `https://${host}:${server.address().port}/`],
+            { env: { ...environment(), SSL_CERT_FILE: file } });
+        try {
+            for (const [host, file] of [['127.0.0.1', ''], ['localhost', `${dir}/cert.pem`], ['127.0.0.1', `${dir}/none.pem`]]) {
+                const { status, stderr } = await verified(host, file);
+                assert.equal(status, 1);
+                assert.match(stderr, /certificate|SSL/);
+            }
+            assert.equal(requests, 0);
+            const { status, stdout, stderr } = await verified('127.0.0.1', `${dir}/cert.pem`);
+            assert.equal(status, 0, stderr);
+            assert.match(stdout, /280 entries/);
+        } finally {
+            server.close();
+            server.closeAllConnections();
+        }
     });
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-        assert.match(await refused(`https://127.0.0.1:${server.address().port}/`), /certificate/);
-        assert.equal(requests, 0);
-    } finally {
-        server.close();
-    }
 });
 
 test('the log that our own server serves holds, and the next time it still begins with what was seen', async () => {
