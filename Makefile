@@ -101,11 +101,15 @@ unit: $(UNIT_PROGRAMS)
 	@for t in $(UNIT_PROGRAMS); do echo "# $$t"; $$t || exit 1; done
 
 # Measuring. The program with one transaction per request is built in a folder of its own.
-BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/tree $(BUILD)/slow_sync.so
+BENCH_PROGRAMS = $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk $(BUILD)/fill $(BUILD)/fill_unhashed $(BUILD)/tree $(BUILD)/slow_sync.so
 
 $(BUILD)/fill $(BUILD)/tree: $(BUILD)/%: tests/bench/%.c $(LIBRARY)
 	@echo "  CC $<"
 	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -o $@ $< $(LIBRARY) $(LIBS)
+
+$(BUILD)/fill_unhashed: tests/bench/fill.c tests/bench/unhashed.c $(LIBRARY)
+	@echo "  CC $<"
+	@$(CC) $(CFLAGS_ALL) -Iserver $(LINK) -Wl,--wrap=db_edges_append -o $@ $(filter %.c,$^) $(LIBRARY) $(LIBS)
 
 $(BUILD)/ceiling $(BUILD)/paced $(BUILD)/disk: $(BUILD)/%: tests/bench/%.c Makefile | $(BUILD)
 	@echo "  CC $<"

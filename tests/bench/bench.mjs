@@ -6,13 +6,14 @@ import path from 'node:path';
 
 import { freePort } from '../http/harness.mjs';
 import {
-    answers, bin, built, cpu, debian, fill, folder, makeData, median, memory, number, output, printTable,
+    answers, bin, built, cpu, debian, fill, fillWith, folder, makeData, median, memory, number, output, printTable,
     report, serve, size, sleep, start, stop, wrk, wrkSign,
 } from './measure.mjs';
 
 const ROUNDS = 3;
 const LOAD_S = 4;
 const MILLION = 1_000_000;
+const LOG_SAMPLE = 300_000;
 const MIB = 1024 * 1024;
 
 /** Runs the measurements in turn, ROUNDS times; for each the list of its results. */
@@ -179,6 +180,18 @@ async function benchLatency() {
     });
 }
 
+// ---- the log
+
+async function benchLog() {
+    const filled = async (program) => (await fillWith(program, await makeData(`log-${++logs}`), LOG_SAMPLE))[0];
+    let logs = 0;
+    const [whole, bare] = await takeTurns(() => filled('fill'), () => filled('fill_unhashed'));
+
+    report('… theirs: without the log\'s tree', {
+        ours: number(rates(whole)), theirs: number(rates(bare)), ratio: rates(whole) / rates(bare), budget: '≥ 0.85',
+    });
+}
+
 // ---- a million
 
 async function benchMillion() {
@@ -191,6 +204,7 @@ async function benchMillion() {
     report('signatures/s through the writer, without HTTP', {
         ours: `${number(filled.rate)}, ${number(filled.cpu_us, 1)} µs`,
     });
+    await benchLog();
     await reportTree(data);
     for (let round = 0; round < ROUNDS; round++) {
         const began = performance.now();

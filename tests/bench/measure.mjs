@@ -105,8 +105,10 @@ export const wrkSign = (port, seconds) =>
         ['--', String(++signed)]);
 
 /** tests/bench/fill.c: {rate, cpu_us} of that many submissions, and of those that follow. */
-export async function fill(data, ...counts) {
-    const said = await output(built('fill'), [data, ...counts.map(String)]);
+export const fill = (data, ...counts) => fillWith('fill', data, ...counts);
+
+export async function fillWith(program, data, ...counts) {
+    const said = await output(built(program), [data, ...counts.map(String)]);
     return said.trim().split('\n').map((line) => {
         const [n, seconds, cpu] = line.split(' ').map(Number);
         return { rate: n / seconds, cpu_us: 1e6 * cpu / n };
