@@ -360,13 +360,16 @@ out:
     return result;
 }
 
-static int write_audit(struct restoring *r, struct db *db)
+/* Whoever has logged out since the backup, or is no organiser any more, is not to be in again. */
+static int end_sessions_and_write_audit(struct restoring *r, struct db *db)
 {
     char detail[64];
     const struct audit_act act = {time(NULL), "operator", "restore", detail};
     int result = db_begin(db);
 
     snprintf(detail, sizeof detail, "log size %" PRId64, r->out->manifest.size);
+    if (result == DB_OK)
+        result = db_session_expire(db, INT64_MAX, INT64_MAX);
     if (result == DB_OK)
         result = db_audit(db, &act);
     if (result == DB_OK)
@@ -378,10 +381,12 @@ static int verify(struct restoring *r)
 {
     char *path = files_join(r->draft, backup_member_names[BACKUP_DATABASE]);
     struct db *db = NULL;
-    struct buf why;
+    struct buf why, note;
+    int64_t size;
     int result = -1;
 
     buf_init(&why, BUF_UNLIMITED);
+    buf_init(&note, BUF_UNLIMITED);
     if (verify_minisign_key(r) == 0) {
         db = db_open(path, DB_WRITER, &why);
         if (!db)
@@ -390,11 +395,13 @@ static int verify(struct restoring *r)
                            (strncmp(why.data, path, strlen(path)) == 0 ? strlen(path) + 1 : 0));
         else if (verify_opening(r, db) == 0 && verify_claims(r, db) == 0 &&
                  (!r->request->log || (catch_up(r, db) == 0 && verify_claims(r, db) == 0)))
-            result = write_audit(r, db);
+            result = end_sessions_and_write_audit(r, db);
         r->out->closed = db && db_close_index(db) > 0;
+        r->out->published = db && db_checkpoint_last(db, &size, &note) == DB_OK;
     }
     db_close(db);
     buf_release(&why);
+    buf_release(&note);
     free(path);
     return result;
 }
@@ -437,6 +444,7 @@ int restore_run(const struct restore *request, struct restored *out, struct buf 
     struct buf draft;
     int result = -1;
 
+    *out = (struct restored){0};
     while (len > 1 && r.target[len - 1] == '/')
         r.target[--len] = '\0';
     buf_init(&draft, BUF_UNLIMITED);
@@ -471,6 +479,14 @@ void restore_tell(struct buf *out, const char *dir, const struct restored *r)
                    " submissions that the backup had are withdrawn or removed, and %" PRId64
                    " are lost, which the log will say.\n",
                    r->appended, r->ended, r->lost);
+    else if (r->published)
+        buf_adds(out,
+                 "If its public log went on after the backup, do not serve this: under the same "
+                 "key it would publish another history, as everybody who checks the log will "
+                 "see. Restore again, with --log and the log as it was last published.\n");
+    buf_adds(out,
+             "Organisers, passwords, one-time codes and tokens are those of the backup; whoever "
+             "was logged in is logged out.\n");
     if (r->closed)
         buf_adds(out, "The petition is closed: it needs no pepper.\n");
     else

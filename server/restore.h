@@ -24,8 +24,9 @@ struct restore {
 
 struct restored {
     struct backup_manifest manifest;
-    bool closed; /* the petition is: there is no pepper to put back */
-    bool logged; /* a log was given; then, as in catch_up.h: */
+    bool closed;    /* the petition is: there is no pepper to put back */
+    bool published; /* its log was, when the backup was made */
+    bool logged;    /* a log was given; then, as in catch_up.h: */
     int64_t appended, ended, lost;
 };
 

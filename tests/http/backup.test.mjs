@@ -8,6 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { bearer, describe, finished, order } from './bundles.mjs';
+import { Desk } from './desk.mjs';
 import { Service, bin, exported, load, petition, query, root, scratch, signer, sleep, succeed } from './harness.mjs';
 
 const SIGNERS = 6000; // the database takes some megabytes: a backup takes several steps
@@ -128,6 +129,9 @@ test('without the pepper the restored folder is not served, and restore said so'
     assert.equal(told.status, 0);
     assert.match(told.stderr, /from a backup made 0 d 0 h [01] min ago/);
     assert.match(told.stderr, /\d+ log entries/);
+    assert.match(told.stderr, /since then is not in it/);
+    assert.match(told.stderr, /its public log went on after the backup, do not serve this.*--log/);
+    assert.doesNotMatch(told.stderr, /entries were added/);
     assert.match(told.stderr, /pepper.*in no backup/);
     const served = await petition(['serve', '--data', target, '--listen', '127.0.0.1:0']);
     assert.equal(served.status, 1);
@@ -135,6 +139,16 @@ test('without the pepper the restored folder is not served, and restore said so'
     const check = await petition(['check', '--data', target]);
     assert.equal(check.status, 1);
     assert.match(check.stdout, /^error .*pepper\.key is missing$/m);
+});
+
+test('whoever was logged in when the backup was made is not logged in to what is restored', async () => {
+    const desk = await Desk.login(service, 'admin', 'correct horse battery');
+    const file = path.join(scratch(), 'backup');
+    await service.succeed(['backup', file]);
+    const sessions = async (folder) => (await query(folder, 'SELECT count(*) AS n FROM session'))[0].n;
+    assert.ok(await sessions(service.dir) > 0);
+    assert.equal((await desk.get('/admin')).status, 200);
+    assert.equal(await sessions(await restored(file)), 0);
 });
 
 test('a backup is made without a server, too, and onto standard output', async () => {
