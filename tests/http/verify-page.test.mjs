@@ -91,7 +91,7 @@ for (const shell of ['bash', 'dash']) {
             copyFileSync(path.join(home, name), path.join(folder, name));
         const said = await type(folder, blocks, shell);
         assert.equal(said.status, 0, `${said.stdout}\n${said.stderr}`);
-        assert.equal([...said.stdout.matchAll(/Signature Verified Successfully/g)].length, 2);
+        assert.equal([...said.stdout.matchAll(/Signature Verified Successfully/g)].length, 3);
         // The count follows from the entries, and the repeats are what must be believed.
         const valid = Number(/valid entries[^:]*: (\d+)/.exec(said.stdout)[1]);
         assert.equal(valid, expected.sign - expected.wd - expected.void);
@@ -104,6 +104,7 @@ for (const shell of ['bash', 'dash']) {
         assert.ok(count < valid, 'there are repeats');
         assert.match(said.stdout, /^the entry is in the log$/m);
         assert.match(said.stdout, /^checkpoint\.old fits: its \d+ entries are in the log, unchanged$/m);
+        assert.match(said.stdout, /^delivery\/checkpoint fits: /m);
         assert.match(said.stdout, /"name":"សុខ \\"សាន\\"","country":"KH"/);
         for (const lang of LANGS)
             assert.match(said.stdout, new RegExp(`text\\.${lang}: OK`));
@@ -134,6 +135,7 @@ test('what was forged is noticed by the step that is there for it', async () => 
         ['text', 7, 'printf x >> texts.sha256; sed -i 1s/^./0/ texts.sha256; sed -i 1s/^./1/ texts.sha256', /FAILED|WARNING/],
         ['program', 9, 'sed -i s/auditor@/somebody@/ ../petition-receipt.opening.json', /^petition: .*opening/m],
         ['bundle', 8, 'unzip() { command unzip "$@"; printf x >> README.txt; }', /FAILED/],
+        ['log', 9, 'curl() { command curl "$@" | tac; }', /^petition: /m],
     ];
     for (const [name, at, deed, says] of cases) {
         const said = await betrayed(name, at, deed);

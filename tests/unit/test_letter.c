@@ -198,6 +198,8 @@ static void the_readme_is_in_the_languages_of_the_letters(void **state)
         assert_false(has_hole(out.data));
         assert_non_null(strstr(out.data, "minisign -Vm SHA256SUMS -P RWkey"));
         assert_non_null(strstr(out.data, "https://petition.example/api/v1/petition"));
+        assert_non_null(strstr(out.data, "/api/v1/deliveries/"));
+        assert_non_null(strstr(out.data, "petition verify ARCHIVE.zip log.zip"));
         assert_true(!strstr(out.data, "signataires") == !cases[i].french);
         assert_true(!strstr(out.data, "ហត្ថលេខា") == !cases[i].khmer);
     }
