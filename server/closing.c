@@ -215,6 +215,8 @@ static void finish(const struct closing *c, struct closing_job *j)
         control_printf(c->sink, 'E',
                        "the journal of the database still holds hashes of contacts, because a "
                        "delivery is being frozen; it is emptied when that ends\n");
+    control_printf(c->sink, 'E',
+                   "Make a backup now (petition backup FILE): none made before can be restored.\n");
 }
 
 int closing_run(const struct closing *c, struct buf *err, bool *usage)

@@ -73,6 +73,7 @@ test('at a terminal it says what it does, and the typed origin closes', async ()
         const right = await typed(`${ORIGIN}\n`);
         assert.equal(right.status, 0, right.stdout);
         assert.match(right.stdout, /closed by entry 1: 0 submissions, 0 withdrawn, 0 removed, 0 repeats/);
+        assert.match(right.stdout, /Make a backup now/);
         const again = await typed(`${ORIGIN}\n`);
         assert.equal(again.status, 1);
         assert.match(again.stdout, /^petition: the petition is closed already, by entry 1 of its log\r?$/m);
