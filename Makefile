@@ -5,13 +5,13 @@
 
 MODULES = buf random log files peer config notify metrics \
           sha256 json input csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
-          tlog tlog_reader tlog_proof opening audit_log row_check figures template compress compress_raw \
+          tlog tlog_reader tlog_proof opening audit_log lines row_check figures template compress compress_raw \
           recent signer_set db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
           pepper petition_text content page_data \
           listener probe http http_accept http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive removed mirror bundle bundle_spool bundle_figures delivery delivery_freeze delivery_build delivery_files deliveries \
-          archive_read fetch log_source log_check bundle_check things verify \
+          archive_read fetch log_source log_check removed_check bundle_check things verify \
           health monitor lookup thanks receipt sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \

@@ -262,6 +262,15 @@ const struct audit_dlv *audit_dlv_of(const struct audit *a, int64_t n)
     return NULL;
 }
 
+const struct audit_dlv *audit_dlv_before(const struct audit *a, const struct audit_dlv *d)
+{
+    size_t i = (size_t)(d - a->dlvs);
+
+    while (i > 0 && a->dlvs[i - 1].index >= d->size)
+        i--;
+    return i > 0 ? &a->dlvs[i - 1] : NULL;
+}
+
 void audit_count(const struct audit *a, int64_t size, struct audit_counts *out)
 {
     *out = (struct audit_counts){0};

@@ -53,6 +53,8 @@ int64_t audit_text_before(const struct audit *a, int64_t index);
 /* The delivery with that number, or NULL; and all of them, in order, NULL after the last. */
 const struct audit_dlv *audit_dlv_of(const struct audit *a, int64_t n);
 const struct audit_dlv *audit_dlv_at(const struct audit *a, size_t i);
+/* The one before it whose entry was in the log when it was frozen, or NULL. */
+const struct audit_dlv *audit_dlv_before(const struct audit *a, const struct audit_dlv *d);
 void audit_count(const struct audit *a, int64_t size, struct audit_counts *out);
 /* The size up to and with the close entry; 0 if there is none. */
 int64_t audit_closed(const struct audit *a, int64_t *repeats);

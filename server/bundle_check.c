@@ -2,13 +2,15 @@
  * bundle_check: a bundle against its own sums and against the log (see bundle_check.h). One thread.
  *
  * Always true: `files` has the lines of SHA256SUMS, whose signature holds. A member is hashed while
- * it is read, and rows are looked at in the same pass; so what was judged is what was summed.
+ * it is read, and lists are looked at in the same pass; so what was judged is what was summed.
  */
 #include "bundle_check.h"
 
 #include "archive_read.h"
 #include "compress_raw.h"
 #include "json.h"
+#include "removed.h"
+#include "removed_check.h"
 #include "sha256.h"
 #include "take.h"
 
@@ -276,20 +278,36 @@ struct bundle_check *bundle_check_open(const char *path, const char *minisign_ke
 
 /* ---- the members */
 
+/* Those that are not only summed. */
+enum member { MEMBER_OTHER, MEMBER_ROWS, MEMBER_REMOVED };
+
 struct reading {
     struct bundle_check *check;
     struct row_check *rows;
-    bool is_list;
+    struct removed_check *removed;
+    enum member member;
     struct sha256 hash;
     struct buf *why;
 };
 
+static enum member member_of(const char *name)
+{
+    if (strcmp(name, REMOVED_NAME) == 0)
+        return MEMBER_REMOVED;
+    return strncmp(name, ROWS, strlen(ROWS)) == 0 ? MEMBER_ROWS : MEMBER_OTHER;
+}
+
 static int take_bytes(void *ctx, const void *data, size_t len)
 {
     struct reading *r = ctx;
+    int result = 0;
 
     sha256_add(&r->hash, data, len);
-    return r->is_list && row_check_add(r->rows, data, len, r->why) != 0 ? 1 : 0;
+    if (r->member == MEMBER_ROWS)
+        result = row_check_add(r->rows, data, len, r->why);
+    else if (r->member == MEMBER_REMOVED)
+        result = removed_check_add(r->removed, data, len, r->why);
+    return result != 0;
 }
 
 static struct listed *find_listed(struct bundle_check *b, const char *name)
@@ -311,11 +329,11 @@ static int read_member(struct reading *r, const char *name)
         return -1;
     }
     file->seen = true;
-    r->is_list = strncmp(name, ROWS, strlen(ROWS)) == 0;
+    r->member = member_of(name);
     sha256_begin(&r->hash);
     row_check_begin(r->rows);
     result = archive_reader_stream(r->check->zip, name, take_bytes, r, r->why);
-    if (result == 0 && r->is_list)
+    if (result == 0 && r->member == MEMBER_ROWS)
         result = row_check_end(r->rows, r->why);
     if (result != 0)
         return -1;
@@ -339,7 +357,9 @@ static int read_members(struct reading *r)
         if (strcmp(name, SUMS) != 0 && strcmp(name, SIGNATURE) != 0 && read_member(r, name) != 0)
             return -1;
     }
-    return count == b->count + UNSUMMED ? 0 : fail(r->why, "a file of " SUMS " is missing");
+    if (count != b->count + UNSUMMED)
+        return fail(r->why, "a file of " SUMS " is missing");
+    return removed_check_end(r->removed, r->why);
 }
 
 /* What the sums cannot show: that the ZIP itself is the one that was made. */
@@ -379,10 +399,10 @@ static int check_summary(struct bundle_check *b, struct buf *why)
     return result;
 }
 
-static int check_totals(const struct bundle_facts *f, const struct row_counts *rows,
-                        struct buf *why)
+static int check_totals(const struct bundle_facts *f, const struct reading *r, struct buf *why)
 {
-    const int64_t *t = f->totals;
+    const struct row_counts *rows = row_check_counts(r->rows);
+    const int64_t *t = f->totals, *gone = removed_check_counts(r->removed);
 
     if (rows->rows != t[BUNDLE_SUBMISSIONS])
         return fail(why, "the lists have another number of rows than there are submissions");
@@ -391,6 +411,9 @@ static int check_totals(const struct bundle_facts *f, const struct row_counts *r
     if (t[BUNDLE_CONFIRMED] > t[BUNDLE_SIGNATURES] ||
         t[BUNDLE_CONFIRMED] > rows->tiers[TIER_CONFIRMED])
         return fail(why, "more signatures are said to be confirmed than there are");
+    for (int i = 0; i < REMOVAL__KINDS; i++)
+        if (gone[i] > (i == REMOVED_WD ? t[BUNDLE_WITHDRAWN] : f->removed[i]))
+            return fail(why, REMOVED_NAME " names more than were withdrawn or removed");
     return 0;
 }
 
@@ -428,26 +451,38 @@ static int check_counts(const struct bundle_facts *f, const struct audit *audit,
     return 0;
 }
 
+/* The size of the log at the delivery before; 0 for the first one, and without the log. */
+static int64_t size_before(const struct bundle_facts *f, const struct audit *audit)
+{
+    const struct audit_dlv *dlv = audit ? audit_dlv_of(audit, f->delivery) : NULL;
+    const struct audit_dlv *before = dlv ? audit_dlv_before(audit, dlv) : NULL;
+
+    return before ? before->size : 0;
+}
+
 int bundle_check_run(struct bundle_check *b, const struct audit *audit, struct row_counts *counts,
                      struct buf *why)
 {
-    const struct row_check_source source = {audit, b->facts.totals[BUNDLE_LOG_SIZE],
-                                            b->facts.names};
+    const int64_t size = b->facts.totals[BUNDLE_LOG_SIZE];
+    const struct row_check_source rows = {audit, size, b->facts.names};
+    const struct removed_check_source removed = {audit, size_before(&b->facts, audit), size};
     struct reading r = {.check = b, .why = why};
     int result = audit ? check_delivery(&b->facts, audit, why) : 0;
 
-    r.rows = row_check_new(&source);
+    r.rows = row_check_new(&rows);
+    r.removed = removed_check_new(&removed);
     if (result == 0)
         result = read_members(&r);
     if (result == 0)
         result = check_summary(b, why);
     if (result == 0)
-        result = check_totals(&b->facts, row_check_counts(r.rows), why);
+        result = check_totals(&b->facts, &r, why);
     if (result == 0 && audit)
         result = check_counts(&b->facts, audit, why);
     if (result == 0)
         result = check_packing(b, why);
     *counts = *row_check_counts(r.rows);
     row_check_free(r.rows);
+    removed_check_free(r.removed);
     return result;
 }

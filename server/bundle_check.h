@@ -3,8 +3,9 @@
  *
  * Two steps. bundle_check_open reads what is needed before a log is: manifest, sums, signature,
  * checkpoint. bundle_check_run reads all members: sums, rows, totals; and, given the log, that the
- * delivery's entry names this manifest, and that its rows are exactly the live signatures of the
- * log at the size where the delivery froze. One thread; memory does not grow with the rows.
+ * delivery's entry names this manifest, that its rows are exactly the live signatures of the log at
+ * the size where the delivery froze, and that its list of what was withdrawn or removed since the
+ * delivery before is the log's. One thread; memory does not grow with the rows.
  */
 #ifndef BUNDLE_CHECK_H
 #define BUNDLE_CHECK_H

@@ -8,13 +8,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+void removed_row(struct buf *out, int64_t index, int why)
+{
+    buf_printf(out, "%" PRId64 ",%s\r\n", index,
+               why == VOID__MAX ? "withdrawn" : void_why_names[why]);
+}
+
 static void add_row(void *ctx, int64_t index, enum void_why why)
 {
     struct removed *r = ctx;
 
     r->part.rows++;
-    buf_printf(&r->text, "%" PRId64 ",%s\r\n", index,
-               why == VOID__MAX ? "withdrawn" : void_why_names[why]);
+    removed_row(&r->text, index, (int)why);
 }
 
 int removed_list(struct removed *r, struct db *snapshot, const struct delivery_row *d)
@@ -24,7 +29,7 @@ int removed_list(struct removed *r, struct db *snapshot, const struct delivery_r
 
     *r = (struct removed){.part = {.name = REMOVED_NAME}};
     buf_init(&r->text, BUF_UNLIMITED);
-    buf_adds(&r->text, "index,why\r\n");
+    buf_adds(&r->text, REMOVED_HEADER);
     result = db_delivery_before(snapshot, d->id, &range.from);
     if (result == DB_OK)
         result = db_removals(snapshot, &range, add_row, r);

@@ -8,12 +8,16 @@
 
 #include "annex.h"
 
-#define REMOVED_NAME "removed-since-last.csv"
+#define REMOVED_NAME   "removed-since-last.csv"
+#define REMOVED_HEADER "index,why\r\n"
 
 struct removed {
     struct buf text;
     struct annex_part part; /* name, rows, bytes, hash */
 };
+
+/* Appends the row of a submission. VOID__MAX: its signer withdrew it. */
+void removed_row(struct buf *out, int64_t index, int why);
 
 /* From the reader's open snapshot, for a delivery that has its size. Results as db.h's; to be
  * released in any case. */

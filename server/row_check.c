@@ -1,13 +1,13 @@
 /*
  * row_check: rows in, one line at a time (see row_check.h). One thread.
  *
- * Always true: `rest` holds what of the current line has been read, and no more than a line. A row
- * is taken apart, judged, and written again as annex would: so nothing is shown beside what was
- * judged.
+ * Always true: a row is taken apart, judged, and written again as annex would: so nothing is shown
+ * beside what was judged.
  */
 #include "row_check.h"
 
 #include "csv.h"
+#include "lines.h"
 #include "take.h"
 
 #include <inttypes.h>
@@ -26,7 +26,8 @@ struct row_check {
     struct row_counts counts;
     int64_t last; /* index of the row before */
     bool seen_header;
-    struct buf rest, fields, again;
+    struct lines lines;
+    struct buf fields, again;
 };
 
 /* A row, taken apart. `opened` is what follows the first three cells and their comma. */
@@ -37,13 +38,15 @@ struct row {
     struct cursor opened;
 };
 
+static const char *take_line(void *ctx, const char *line, size_t len);
+
 struct row_check *row_check_new(const struct row_check_source *source)
 {
     struct row_check *r = xcalloc(1, sizeof *r);
 
     r->source = *source;
     r->last = -1;
-    buf_init(&r->rest, LINE_MAX_BYTES);
+    lines_init(&r->lines, take_line, r);
     buf_init(&r->fields, LINE_MAX_BYTES);
     buf_init(&r->again, LINE_MAX_BYTES);
     return r;
@@ -53,7 +56,7 @@ void row_check_free(struct row_check *r)
 {
     if (!r)
         return;
-    buf_wipe(&r->rest);
+    lines_release(&r->lines);
     buf_wipe(&r->fields);
     buf_wipe(&r->again);
     free(r);
@@ -200,53 +203,38 @@ static const char *check_row(struct row_check *r, const char *line, size_t len)
 
 void row_check_begin(struct row_check *r)
 {
-    buf_clear(&r->rest);
+    lines_begin(&r->lines);
     r->seen_header = false;
 }
 
-/* `rest` is a line with its end. */
-static int take_line(struct row_check *r, struct buf *why)
+static const char *take_line(void *ctx, const char *line, size_t len)
 {
-    size_t len = r->rest.len - 1;
-    const char *wrong = NULL;
+    struct row_check *r = ctx;
+    bool is_row = r->seen_header;
 
-    if (len == 0 || r->rest.data[len - 1] != '\r')
-        wrong = "does not end as a row";
-    else if (r->seen_header)
-        wrong = check_row(r, r->rest.data, len - 1);
-    else if (len != sizeof header || memcmp(r->rest.data, header, sizeof header - 1) != 0)
-        wrong = "is not the header of a list";
     r->seen_header = true;
-    buf_clear(&r->rest);
-    if (!wrong)
-        return 0;
-    buf_printf(why, "row %" PRId64 " %s", r->counts.rows, wrong);
-    return -1;
+    if (len < 2 || line[len - 2] != '\r')
+        return "does not end as a row";
+    if (is_row)
+        return check_row(r, line, len - 2);
+    return len == sizeof header + 1 && memcmp(line, header, sizeof header - 1) == 0
+               ? NULL
+               : "is not the header of a list";
 }
 
 int row_check_add(struct row_check *r, const void *data, size_t len, struct buf *why)
 {
-    const char *at = data, *end = at + len;
+    const char *wrong = lines_add(&r->lines, data, len);
 
-    while (at < end) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        const char *next = newline ? newline + 1 : end;
-
-        buf_add(&r->rest, at, (size_t)(next - at));
-        if (!buf_ok(&r->rest)) {
-            buf_printf(why, "row %" PRId64 " is longer than a row can be", r->counts.rows + 1);
-            return -1;
-        }
-        if (newline && take_line(r, why) != 0)
-            return -1;
-        at = next;
-    }
-    return 0;
+    if (!wrong)
+        return 0;
+    buf_printf(why, "row %" PRId64 " %s", r->counts.rows + !buf_ok(&r->lines.rest), wrong);
+    return -1;
 }
 
 int row_check_end(struct row_check *r, struct buf *why)
 {
-    if (r->rest.len == 0 && r->seen_header)
+    if (lines_end(&r->lines) && r->seen_header)
         return 0;
     buf_adds(why, "the list of signatures is cut off");
     return -1;

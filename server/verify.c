@@ -377,8 +377,10 @@ static int check_bundle(struct verifying *v, struct thing *t)
         believe(v, key);
     }
     believe(v, "the tier of each row, the countries of private rows, repeats and confirmations");
+    believe(v, "what the letters say, and the words and tables of the summary");
     if (!v->audit)
-        believe(v, "that the rows are those of the log: give log.zip of this delivery, too");
+        believe(v, "that the rows, and the list of what was withdrawn or removed, are the log's: "
+                   "give log.zip of this delivery, too");
     return 0;
 }
 

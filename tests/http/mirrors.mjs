@@ -1,5 +1,6 @@
 // A log as a server publishes it, made from its entries without the server's code: tiles, bundles of
-// entries, checkpoints, proofs, log.zip; and bundles taken apart and put together again.
+// entries, checkpoints, proofs, log.zip; bundles taken apart and put together again; and what
+// `petition verify` says of them.
 
 import assert from 'node:assert/strict';
 import { createHash, createPrivateKey, randomBytes, sign as signBytes } from 'node:crypto';
@@ -7,7 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
-import { query, run, scratch } from './harness.mjs';
+import { petition, query, run, scratch } from './harness.mjs';
 
 const hash = (...parts) => createHash('sha256').update(Buffer.concat(parts)).digest();
 const leafHash = (entry) => hash(Buffer.from([0]), entry);
@@ -240,4 +241,24 @@ export function signature(log, { contact = 'ann@example.org', text = 0, ...more 
         withdrawal: JSON.stringify({ v: 1, t: 'wd', i: index, s: base64(s) }),
         opening: { v: 1, index, genesis: base64(log.genesis), r: base64(r), r2: base64(r2), contact, fields },
     };
+}
+
+// ---- the verdict
+
+/** Exit 0 and a last line OK: the lines. */
+export async function holds(...args) {
+    const result = await petition(['verify', ...args]);
+    assert.equal(result.status, 0, result.stderr);
+    assert.equal(result.stderr, '');
+    assert.match(result.stdout, /(^|\n)OK\n$/);
+    return result.stdout;
+}
+
+/** One line on standard error, nothing on standard output: the line. */
+export async function refused(...args) {
+    const result = await petition(['verify', ...args]);
+    assert.equal(result.status, 1, `${args.join(' ')}: ${result.stdout}${result.stderr}`);
+    assert.equal(result.stdout, '');
+    assert.match(result.stderr, /^petition: [^\n]+\n$/);
+    return result.stderr;
 }
