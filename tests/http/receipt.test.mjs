@@ -3,11 +3,16 @@
 // and the proof are computed here anew.
 
 import assert from 'node:assert/strict';
-import { createHash, generateKeyPairSync, sign as signBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { Service, findWithdrawCode, query, signer, until } from './harness.mjs';
+import { Service, findWithdrawCode, load, query, signer, until, withService } from './harness.mjs';
+
+const foreign = createRequire(import.meta.url);
+const { verifyMerkleInclusion } = foreign('@sigstore/verify/dist/tlog/merkle.js');
+const { verifyCheckpoint } = foreign('@sigstore/verify/dist/tlog/checkpoint.js');
 
 const LANGS = ['en', 'fr', 'km'];
 const KM_NAME = 'សុខ សាន "ដារ៉ា" \\';
@@ -302,6 +307,64 @@ test('an answer depends on its own entry only: who signed again changes no byte 
     await service.withdraw(again.withdraw);
     await service.published(again.index + 2);
     assert.equal((await ask(receipt.code)).text, before_.text);
+});
+
+/** A .tlog-proof by sigstore's code: its checkpoint and that the entry is in its tree, or an exception. Only the lines are told apart here. */
+function judgeBySigstore(text, vkey) {
+    const [, name, id, typed] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(vkey);
+    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), bytes(typed).subarray(1)]);
+    const log = { baseURL: name, logID: Buffer.from(id, 'hex'), publicKey: createPublicKey({ key: der, format: 'der', type: 'spki' }) };
+    const [, extra, index, ...hashes] = text.slice(0, text.indexOf('\n\n')).split('\n');
+    const entry = {
+        canonicalizedBody: bytes(extra.slice('extra '.length)),
+        inclusionProof: {
+            logIndex: index.slice('index '.length),
+            hashes: hashes.map(bytes),
+            checkpoint: { envelope: text.slice(text.indexOf('\n\n') + 2) },
+        },
+    };
+    const checkpoint = verifyCheckpoint(entry, [log]);
+    verifyMerkleInclusion(entry, checkpoint);
+    return { index: Number(entry.inclusionProof.logIndex), size: Number(checkpoint.logSize), path: hashes };
+}
+
+test('sigstore accepts the receipts that the server gives, at every size, and refuses what was changed', async () => {
+    await withService({}, async (own) => {
+        const vkey = (await own.get('/api/v1/petition')).json.log_vkey;
+        const seen = new Set();
+        const judge = async (location) => {
+            const { proof } = await download(own, location);
+            const p = judgeBySigstore(proof.text, vkey);
+            seen.add(p.size);
+            return { ...p, text: proof.text };
+        };
+        const locations = [];
+        for (let i = 0; i < 4; i++) {
+            locations.push(await signByForm(own, signer(`form-${i}`)));
+            for (const location of locations)
+                await judge(location);
+            await load(own, { limit: 70 + i, width: 8, fields: (n) => signer(`${i}-${n}`) }).done;
+        }
+        await own.published((await query(own.dir, 'SELECT COUNT(*) AS n FROM log_entry'))[0].n);
+        for (const location of locations)
+            assert.ok((await judge(location)).path.length >= 7, 'over more than a tile');
+        assert.ok(seen.size >= 5 && Math.max(...seen) > 256, [...seen].join());
+
+        const { text, index, size, path } = await judge(locations[2]);
+        const another = (await judge(locations[1])).text;
+        const changes = {
+            'another index': text.replace(`index ${index}`, `index ${index + 1}`),
+            'another entry': text.replace(/^extra .*$/m, /^extra .*$/m.exec(another)[0]),
+            'another path': text.replace(path[0], path[1]),
+            'a shorter path': text.replace(`${path[0]}\n`, ''),
+            'another size': text.replace(`\n${size}\n`, `\n${size + 1}\n`),
+            'another root': text.replace(/^(\d+\n)(.*)$/m, (_, head) => `${head}${'A'.repeat(43)}=`),
+        };
+        for (const [what, changed] of Object.entries(changes)) {
+            assert.notEqual(changed, text, what);
+            assert.throws(() => judgeBySigstore(changed, vkey), what);
+        }
+    });
 });
 
 test('a .tlog-proof is recognised, as downloaded and as forms and people change its line ends', async () => {
