@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 
 import { Service, bin, environment, parallel, petition, query, run, scratch, signer, until } from './harness.mjs';
-import { Log, deliveryEntry, holds, keep, keyOf, logOf, refused, remade, signature, unzip, zip } from './mirrors.mjs';
+import { Log, deliveryEntry, holds, keep, keyOf, logOf, refused, remade, rootOf, signature, unzip, zip } from './mirrors.mjs';
 
 const DELIVERY = 1;
 let service;
@@ -90,20 +90,47 @@ test('a changed byte in any file of a mirror is refused, and so is a missing fil
     }
 });
 
-test('a tile that does not follow from the entries is refused, at every size that matters', async () => {
+/** A log of its own, of so many entries. */
+function logOfSize(size) {
     const key = keyOf('forge.example', randomBytes(32));
     const open = log.entries[0].toString().replace(/"origin":"[^"]*"/, '"origin":"forge.example"');
-    let long = new Log([Buffer.from(open)], key);
-    long = long.with(...Array.from({ length: 1000 }, () => signature(long).entry));
+    const empty = new Log([Buffer.from(open)], key);
+    return empty.with(...Array.from({ length: size - 1 }, () => signature(empty).entry));
+}
+
+const NOT_OF_THE_ENTRIES = /tile\/[\d./px]+ does not have the hashes of the entries/;
+const lastBitFlipped = (bytes) => {
+    const copy = Buffer.from(bytes);
+    copy[copy.length - 1] ^= 1;
+    return copy;
+};
+
+test('a tile that does not follow from the entries is refused, at every size that matters', async () => {
+    const long = logOfSize(1000);
     for (const size of [1, 2, 255, 256, 257, 300, 515, 1000]) {
         await holds(long.folder(size));
         for (const name of Object.keys(long.files(size)).filter((one) => /^tile\/\d/.test(one)))
-            assert.match(await refused(long.folder(size, (files) => {
-                const bytes = Buffer.from(files[name]);
-                bytes[bytes.length - 1] ^= 1;
-                return { ...files, [name]: bytes };
-            })), /does not have the hashes of the entries/);
+            assert.match(await refused(long.folder(size, (files) => ({ ...files, [name]: lastBitFlipped(files[name]) }))), NOT_OF_THE_ENTRIES);
     }
+});
+
+test('at 66,000 entries a forged tile of any level is refused, full or partial', async () => {
+    const folder = logOfSize(66_000).folder();
+    assert.match(await holds(folder), /66000 entries; root recomputed, 261 tiles compared/);
+    for (const name of ['0/000', '0/128', '0/257.p/208', '1/000', '1/001.p/1', '2/000.p/1']) {
+        const file = path.join(folder, 'tile', name);
+        const bytes = readFileSync(file);
+        writeFileSync(file, lastBitFlipped(bytes));
+        const line = await refused(folder);
+        assert.match(line, NOT_OF_THE_ENTRIES);
+        assert.ok(line.includes(`tile/${name} `), line);
+        writeFileSync(file, bytes);
+    }
+    // Forged so that the level above agrees.
+    const forged = lastBitFlipped(readFileSync(path.join(folder, 'tile/1/000')));
+    writeFileSync(path.join(folder, 'tile/1/000'), forged);
+    writeFileSync(path.join(folder, 'tile/2/000.p/1'), rootOf(Array.from({ length: 256 }, (_, i) => forged.subarray(32 * i, 32 * i + 32))));
+    assert.match(await refused(folder), NOT_OF_THE_ENTRIES);
 });
 
 test('a partial tile may be missing where the full one is there', async () => {
