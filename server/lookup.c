@@ -74,16 +74,22 @@ static int read_end(struct lookup *l, int64_t index, int64_t size, struct lookup
     return result < 0 ? result : DB_OK;
 }
 
-/* It was in a delivery that was frozen after it came and before it ended. */
+/* It was in a delivery that was frozen after it came and before it ended. The first one that cannot
+ * be named is the last one read. */
 static int read_deliveries(struct lookup *l, int64_t index, int64_t size, struct lookup_entry *out)
 {
     int64_t n = 0, frozen = 0;
-    int result;
+    int result = DB_OK;
 
-    while ((result = db_log_delivery(l->db, size, &n, &frozen)) == DB_OK)
-        if (frozen > index && (out->end < 0 || out->end >= frozen) &&
-            out->delivery_count < LOOKUP_DELIVERIES_MAX)
+    while (!out->more_deliveries &&
+           (result = db_log_delivery(l->db, size, &n, &frozen)) == DB_OK) {
+        if (frozen <= index || (out->end >= 0 && out->end < frozen))
+            continue;
+        if (out->delivery_count < LOOKUP_DELIVERIES_MAX)
             out->deliveries[out->delivery_count++] = n;
+        else
+            out->more_deliveries = true;
+    }
     return result < 0 ? result : DB_OK;
 }
 

@@ -21,7 +21,7 @@ void lookup_close(struct lookup *l);
 int64_t lookup_size(struct lookup *l);
 const struct note_verifier *lookup_verifier(const struct lookup *l);
 
-#define LOOKUP_DELIVERIES_MAX 64 /* that are named; there is no limit to how many there are */
+#define LOOKUP_DELIVERIES_MAX 64 /* that are named */
 
 /* A sign entry, as of what is published. */
 struct lookup_entry {
@@ -31,6 +31,7 @@ struct lookup_entry {
     enum void_why why;                         /* VOID__MAX: its signer withdrew it */
     int64_t deliveries[LOOKUP_DELIVERIES_MAX]; /* in which it was, by number */
     size_t delivery_count;
+    bool more_deliveries; /* it was in later ones, too, which are not named */
 };
 /* DB_NO_ROW if no sign entry is published at the index. */
 int lookup_entry(struct lookup *l, int64_t index, struct lookup_entry *out) DB_CHECKED;

@@ -45,6 +45,7 @@ static enum receipt_state look_up(struct asking *a, int64_t index)
     a->shown.why = a->entry.why;
     a->shown.deliveries = a->entry.deliveries;
     a->shown.delivery_count = a->entry.delivery_count;
+    a->shown.more_deliveries = a->entry.more_deliveries;
     return RECEIPT_FOUND;
 }
 

@@ -130,6 +130,7 @@ struct view_receipt {
     enum void_why why;
     const int64_t *deliveries;
     size_t delivery_count;
+    bool more_deliveries;
     int64_t proven; /* the size of the tree that the receipt speaks of; 0: it was a code */
 };
 void view_receipt(struct buf *out, const struct view *v, enum lang lang,

@@ -155,6 +155,7 @@ static void add_found(const struct page *page, const struct view_receipt *r)
     deliveries = page_array(found, "deliveries");
     for (size_t i = 0; i < r->delivery_count; i++)
         page_format(page_object(deliveries), "n", "%" PRId64, r->deliveries[i]);
+    page_flag(found, "more_deliveries", r->more_deliveries);
 }
 
 void view_receipt(struct buf *out, const struct view *v, enum lang lang,

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 
-import { Service, findWithdrawCode, load, query, signer, until, withService } from './harness.mjs';
+import { Service, findWithdrawCode, load, query, scratch, signer, until, withService } from './harness.mjs';
 
 const foreign = createRequire(import.meta.url);
 const { verifyMerkleInclusion } = foreign('@sigstore/verify/dist/tlog/merkle.js');
@@ -515,4 +515,33 @@ test('nothing that was asked is in the server\'s log or files', async () => {
 test('before the first delivery it is said to be in none', async () => {
     const receipt = await shortCode(service, signer('undelivered'));
     assert.match(words((await ask(receipt.code)).text), /in none so far/);
+});
+
+test('a receipt says in which deliveries its signature was: those frozen after it came and before it went', async () => {
+    const receipts = {};
+    const sign = async (...names) => {
+        for (const name of names)
+            receipts[name] = await service.sign(signer(`delivered-${name}`));
+    };
+    const deliver = () => service.succeed(['deliver', '--out', scratch()]);
+    await sign('stays', 'goes', 'removed', 'gone');
+    await service.withdraw(receipts.gone.withdraw);
+    await deliver();
+    await service.withdraw(receipts.goes.withdraw);
+    await service.succeed(['void', String(receipts.removed.index), 'test']);
+    await sign('comes');
+    await deliver();
+    await sign('late');
+    // The entry of the second delivery, the withdrawals and the last signature.
+    await service.published((await query(service.dir, 'SELECT COUNT(*) AS n FROM log_entry'))[0].n);
+    const expected = { stays: [1, 2], goes: [1], removed: [1], gone: [], comes: [2], late: [] };
+    const texts = { en: [/delivery no\. (\d+)/g, 'in none so far'], fr: [/remise n° (\d+)/g, 'dans aucune'], km: [/ការប្រគល់ជូនលើកទី (\d+)/g, 'មិនទាន់មាន'] };
+    for (const [name, deliveries] of Object.entries(expected))
+        for (const [lang, [pattern, none]] of Object.entries(texts)) {
+            const answer = await ask(receipts[name].code, lang);
+            assert.equal(answer.status, 200, name);
+            const page = words(answer.text);
+            assert.deepEqual([...page.matchAll(pattern)].map(([, n]) => Number(n)), deliveries, `${name} ${lang}`);
+            assert.equal(page.includes(none), deliveries.length === 0, `${name} ${lang}`);
+        }
 });

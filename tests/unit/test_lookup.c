@@ -213,6 +213,40 @@ static void a_signature_was_in_the_deliveries_frozen_while_it_was_live(void **st
     assert_in(4, "1 2 3 ");
 }
 
+/* Each is frozen where it is entered: behind entry 0 and one signature. */
+static void append_deliveries(int from, int to)
+{
+    for (int n = from; n <= to; n++)
+        append_dlv(n, n + 1);
+}
+
+static void as_many_deliveries_as_are_named_are_all(void **state)
+{
+    (void)state;
+    append(NULL, 1);
+    append_deliveries(1, LOOKUP_DELIVERIES_MAX);
+    publish();
+    assert_int_equal(seen(1).delivery_count, LOOKUP_DELIVERIES_MAX);
+    assert_int_equal(seen(1).deliveries[LOOKUP_DELIVERIES_MAX - 1], LOOKUP_DELIVERIES_MAX);
+    assert_false(seen(1).more_deliveries);
+    append_wd(1);
+    append_dlv(LOOKUP_DELIVERIES_MAX + 1, LOOKUP_DELIVERIES_MAX + 3);
+    publish();
+    assert_false(seen(1).more_deliveries);
+}
+
+static void one_delivery_more_than_are_named_is_told(void **state)
+{
+    (void)state;
+    append(NULL, 1);
+    append_deliveries(1, LOOKUP_DELIVERIES_MAX + 1);
+    append_wd(1);
+    publish();
+    assert_int_equal(seen(1).delivery_count, LOOKUP_DELIVERIES_MAX);
+    assert_int_equal(seen(1).deliveries[0], 1);
+    assert_true(seen(1).more_deliveries);
+}
+
 static void the_proof_of_every_entry_holds_at_every_size(void **state)
 {
     static const int steps[] = {1, 253, 1, 1, 300};
@@ -286,6 +320,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_removal_has_its_reason, open_log, close_log),
         cmocka_unit_test_setup_teardown(a_signature_was_in_the_deliveries_frozen_while_it_was_live,
                                         open_log, close_log),
+        cmocka_unit_test_setup_teardown(as_many_deliveries_as_are_named_are_all, open_log,
+                                        close_log),
+        cmocka_unit_test_setup_teardown(one_delivery_more_than_are_named_is_told, open_log,
+                                        close_log),
         cmocka_unit_test_setup_teardown(the_proof_of_every_entry_holds_at_every_size, open_log,
                                         close_log),
         cmocka_unit_test_setup_teardown(

@@ -124,6 +124,7 @@ static const struct view_receipt found = {.state = RECEIPT_FOUND,
                                           .why = VOID_FRAUD,
                                           .deliveries = two_deliveries,
                                           .delivery_count = 2,
+                                          .more_deliveries = true,
                                           .proven = 12500};
 
 static void show_receipt_found(enum lang lang)
@@ -383,6 +384,24 @@ static void progress_without_figures_says_so(void **state)
     assert_lacks("Confirmed by e-mail: 20");
 }
 
+static void a_receipt_names_its_deliveries_and_says_if_there_are_more(void **state)
+{
+    struct view_receipt named = found;
+
+    (void)state;
+    named.more_deliveries = false;
+    for (int lang = 0; lang < LANG__COUNT; lang++) {
+        const char *more = content_text(view.content, (enum lang)lang, "receipt.delivery.more");
+
+        buf_clear(&page);
+        show_receipt_found((enum lang)lang);
+        assert_int_equal(times(more), 1);
+        buf_clear(&page);
+        view_receipt(&page, &view, (enum lang)lang, &named);
+        assert_int_equal(times(more), 0);
+    }
+}
+
 static void every_status_has_words_in_every_language(void **state)
 {
     static const int statuses[] = {400, 403, 404, 405, 410, 411, 413, 415, 422, 429, 500, 503};
@@ -447,6 +466,7 @@ int main(void)
         TEST(a_mistyped_code_is_shown_again),
         TEST(progress_has_a_table_of_each_kind),
         TEST(progress_without_figures_says_so),
+        TEST(a_receipt_names_its_deliveries_and_says_if_there_are_more),
         TEST(every_status_has_words_in_every_language),
         TEST(a_day_is_written_as_the_language_does),
     };
