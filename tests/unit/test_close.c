@@ -160,6 +160,45 @@ static void a_closing_that_is_rolled_back_changes_nothing(void **state)
     assert_int_equal(db_close_index(db), 0);
 }
 
+/* The closing writes all counts and gives up nothing in memory until it is committed. */
+static void who_has_signed_is_known_after_a_closing_that_is_rolled_back(void **state)
+{
+    struct closing_figures figures;
+    int64_t index, second;
+
+    (void)state;
+    begin();
+    sign(1, TIER_UNCONFIRMED);
+    second = sign(2, TIER_CONFIRMED);
+    commit();
+    for (int round = 0; round < 2; round++) {
+        begin();
+        if (round == 1) /* the transaction begins with more than the closing */
+            sign(3, TIER_UNCONFIRMED);
+        assert_int_equal(db_close_petition(db, &figures, &index), DB_OK);
+        db_rollback(db);
+        expect_totals(2, 2, 1);
+    }
+    begin();
+    sign(1, TIER_CONFIRMED);
+    sign(2, TIER_UNCONFIRMED);
+    expect_totals(4, 2, 2);
+    sign(3, TIER_UNCONFIRMED);
+    expect_totals(5, 3, 2);
+    commit();
+    begin();
+    end_submission(second, VOID__MAX);
+    expect_totals(4, 3, 1);
+    commit();
+    check_claims();
+    index = close_petition(&figures);
+    assert_int_equal(figures.repeats, 1);
+    expect_totals(4, 3, 1);
+    reopen();
+    assert_int_equal(db_close_index(db), index);
+    check_claims();
+}
+
 static void an_empty_petition_can_be_closed(void **state)
 {
     struct closing_figures figures;
@@ -409,6 +448,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CLAIM(the_entry_has_its_exact_bytes_and_the_figures_before_it),
         CLAIM(a_closing_that_is_rolled_back_changes_nothing),
+        CLAIM(who_has_signed_is_known_after_a_closing_that_is_rolled_back),
         CLAIM(an_empty_petition_can_be_closed),
         CLAIM(counts_follow_withdrawals_after_closing),
         CLAIM(group_numbers_do_not_follow_from_the_tags),

@@ -1,6 +1,7 @@
 /*
  * test_signer: who has signed, when there are more signers than the writer counts in memory. What
- * is counted there and in the rows is compared with a full recount (db_check.h).
+ * is counted there and in the rows is compared with a full recount (db_check.h). And such files as
+ * version 5 of the schema left them.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -221,6 +222,102 @@ static void slices_that_cannot_be_are_refused(void **state)
     db = open_database(path, DB_WRITER);
 }
 
+/* ---- files of version 5, whose rows had whole tags */
+
+/* Makes the file one of version 5, and has a writer bring it up to date. */
+static void migrate_from_version_5(void)
+{
+    static const char sql[] =
+        "BEGIN; ALTER TABLE signer_row RENAME TO signer_head;"
+        "CREATE TABLE signer_row (tag BLOB PRIMARY KEY CHECK (length(tag) = 32),"
+        " live INTEGER NOT NULL CHECK (live > 0),"
+        " confirmed INTEGER NOT NULL CHECK (confirmed BETWEEN 0 AND live)) STRICT, WITHOUT ROWID;"
+        "CREATE TEMP TABLE tags AS SELECT DISTINCT substr(tag, 1, 16) AS head, tag"
+        " FROM main.submission WHERE tag IS NOT NULL;"
+        "INSERT INTO signer_row SELECT t.tag, h.live, h.confirmed FROM signer_head AS h"
+        " JOIN temp.tags AS t USING (head);"
+        "DROP TABLE signer_head; PRAGMA user_version = 5; COMMIT";
+    int64_t rows = query("SELECT count(*) FROM signer_row");
+    sqlite3 *old;
+
+    close_raw();
+    db_close(db);
+    assert_int_equal(sqlite3_open(path, &old), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(old, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(old), SQLITE_OK);
+    db = open_database(path, DB_WRITER);
+    assert_int_equal(query("PRAGMA user_version"), 6);
+    assert_int_equal(query("SELECT count(*) FROM signer_row WHERE length(head) = 16"), rows);
+}
+
+static void version_5_is_brought_up_to_date_with_changes_that_were_not_written(void **state)
+{
+    (void)state;
+    sign_many(0, 100, TIER_UNCONFIRMED); /* at index 1 and up */
+    begin();
+    assert_int_equal(db_signers_write_all(db), DB_OK);
+    commit();
+    sign_many(50, 150, TIER_CONFIRMED); /* at index 101 and up; half of them again */
+    assert_int_equal(query("SELECT count(*) FROM signer_row"), 100);
+    assert_int_equal(query("SELECT max(upto) FROM signer_slice"), 101);
+    migrate_from_version_5();
+    assert_int_equal(db_log_size(db), 201);
+    assert_int_equal(query("SELECT max(upto) FROM signer_slice"), 101);
+    assert_counts(200, 150, 100);
+    assert_recount();
+    /* Signing again, in the row and in memory, and anew. */
+    sign_many(0, 10, TIER_UNCONFIRMED);
+    sign_many(140, 160, TIER_UNCONFIRMED);
+    assert_counts(230, 160, 100);
+    assert_recount();
+    begin();
+    erase(12);  /* counted by its row alone */
+    erase(51);  /* by its row, and there is a change */
+    erase(102); /* by its change, and there is a row */
+    erase(155); /* by its change alone */
+    commit();
+    assert_counts(226, 158, 98);
+    assert_recount();
+    begin();
+    assert_int_equal(db_signers_write_all(db), DB_OK);
+    commit();
+    reopen();
+    assert_counts(226, 158, 98);
+    assert_recount();
+}
+
+static void version_5_is_brought_up_to_date_when_it_is_closed(void **state)
+{
+    struct closing_figures figures;
+    int64_t index = 0;
+    struct buf line;
+
+    (void)state;
+    sign_many(0, 100, TIER_UNCONFIRMED);
+    sign_many(50, 150, TIER_CONFIRMED);
+    begin();
+    assert_int_equal(db_close_petition(db, &figures, &index), DB_OK);
+    commit();
+    assert_int_equal(query("SELECT count(*) FROM signer_row"), 150);
+    migrate_from_version_5();
+    assert_int_equal(db_close_index(db), index);
+    assert_counts(200, 150, 100);
+    begin();
+    erase(1);   /* the only one */
+    erase(51);  /* the first of two */
+    erase(102); /* the second of two, confirmed */
+    commit();
+    reopen();
+    assert_counts(197, 149, 99);
+    buf_init(&line, BUF_UNLIMITED);
+    for (int claim = 0; claim < DB_CLAIM__COUNT; claim++) {
+        buf_clear(&line);
+        if (db_check(db, (enum db_claim)claim, 0, &line) != DB_HOLDS)
+            fail_msg("%s", line.data);
+    }
+    buf_release(&line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,7 +331,10 @@ int main(void)
                                         open_new, close_all),
         cmocka_unit_test_setup_teardown(a_tag_that_is_gone_is_in_no_change, open_new, close_all),
         cmocka_unit_test_setup_teardown(slices_that_cannot_be_are_refused, open_new, close_all),
+        CLAIM(version_5_is_brought_up_to_date_with_changes_that_were_not_written),
+        CLAIM(version_5_is_brought_up_to_date_when_it_is_closed),
     };
 
+    assert_true(sodium_init() >= 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
