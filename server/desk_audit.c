@@ -18,13 +18,53 @@ struct reading {
     int64_t last, sound_to;
 };
 
+/* ---- one act */
+
+/* The acts whose detail ends with a word of the program's, and where the catalogue has texts. */
+static const struct {
+    const char *act, *texts;
+} worded[] = {
+    {"void", "desk.why"},
+    {"paper.remove", "desk.why"},
+    {"organiser.add", "desk.role"},
+    {"organiser.role", "desk.role"},
+};
+
+/* The text of a key, or `otherwise` if the catalogue has none. */
+static const char *text_or(const struct reading *r, const char *key, const char *otherwise)
+{
+    const char *text = desk_say(r->act, key);
+
+    return strcmp(text, key) == 0 ? otherwise : text;
+}
+
+/* The detail in the page's language. What is stored, and covered by the hash, stays as it is. */
+static void add_detail(const struct reading *r, cJSON *row, const struct audit_act *act)
+{
+    static const char log_size[] = "log size ";
+    const char *space = strrchr(act->detail, ' '), *texts = NULL;
+    char key[80];
+
+    for (size_t i = 0; space && i < sizeof worded / sizeof *worded; i++)
+        if (strcmp(act->act, worded[i].act) == 0)
+            texts = worded[i].texts;
+    if (texts) {
+        snprintf(key, sizeof key, "%s.%.40s", texts, space + 1);
+        page_format(row, "detail", "%.*s", (int)(space - act->detail), act->detail);
+        page_text(row, "meaning", text_or(r, key, space + 1));
+    } else if (strncmp(act->detail, log_size, sizeof log_size - 1) == 0) {
+        page_text(row, "log_size", act->detail + sizeof log_size - 1);
+    } else {
+        page_text(row, "detail", act->detail);
+    }
+}
+
 /* The last PAGE_ROWS rows before `before` stay in the list, the newest first. */
 static int add_row(void *ctx, int64_t id, const struct audit_act *act, bool sound)
 {
     struct reading *r = ctx;
     cJSON *row;
     char key[80];
-    const char *text;
 
     r->last = id;
     if (sound)
@@ -33,16 +73,17 @@ static int add_row(void *ctx, int64_t id, const struct audit_act *act, bool soun
         return 0;
     row = cJSON_CreateObject();
     snprintf(key, sizeof key, "desk.act.%.60s", act->act);
-    text = desk_say(r->act, key);
     page_format(row, "id", "%" PRId64, id);
     desk_time(row, "at", act->at_s);
     page_text(row, "by", act->who);
-    page_text(row, "did", strcmp(text, key) == 0 ? act->act : text);
-    page_text(row, "detail", act->detail);
+    page_text(row, "did", text_or(r, key, act->act));
+    add_detail(r, row, act);
     cJSON_InsertItemInArray(r->rows, 0, row);
     cJSON_DeleteItemFromArray(r->rows, PAGE_ROWS);
     return 0;
 }
+
+/* ---- the page */
 
 static void answer_audit(struct act *act)
 {

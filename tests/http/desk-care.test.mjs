@@ -2,12 +2,12 @@
 // progress for everybody who looks, and files with names that a crash left behind.
 
 import assert from 'node:assert/strict';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Desk, PASSWORD, formToken, totp } from './desk.mjs';
-import { Service, parallel, query, run, scratch, signer, sleep, until } from './harness.mjs';
+import { Service, parallel, query, root, run, scratch, signer, sleep, succeed, until } from './harness.mjs';
 
 let service;
 before(async () => {
@@ -106,6 +106,82 @@ test('the journal is read page by page to its first row, each row once, whatever
         assert.equal(page.status, 200, before_);
         assert.deepEqual(rows(page), [], before_);
         assert.doesNotMatch(page.text, /before=/);
+    }
+});
+
+const LANGUAGES = ['en', 'fr', 'km'];
+const catalogue = (lang) => JSON.parse(readFileSync(path.join(root, `public/catalogue/desk-${lang}.json`), 'utf8'));
+
+test('the catalogues have a text for every act that the program writes down, and for no other', () => {
+    const folder = path.join(root, 'server');
+    const source = readdirSync(folder).filter((name) => name.endsWith('.c'))
+        .map((name) => readFileSync(path.join(folder, name), 'utf8')).join('');
+    const found = (pattern) => [...source.matchAll(pattern)].map(([, word]) => word);
+    const written = new Set([
+        ...found(/\.audit = "([a-z.]+)"/g), // of a page
+        ...found(/\bHANDLER\(\w+, "([a-z.]+)"/g), // of the API
+        ...found(/\b(?:organiser_)?audit\([^;"]*"([a-z.]+)"/g), // of a command
+        ...found(/struct audit_act \w+ = \{[^,}]*,[^,}]*, "([a-z.]+)"/g),
+    ]);
+    for (const lang of LANGUAGES) {
+        const texts = Object.entries(catalogue(lang)).filter(([key]) => key.startsWith('desk.act.'));
+        assert.deepEqual(texts.map(([key]) => key.slice('desk.act.'.length)).sort(), [...written].sort(), lang);
+        for (const [key, text] of texts)
+            assert.ok(text.trim(), `${lang}: ${key}`);
+    }
+});
+
+test('the journal says acts, reasons and roles in the page\'s language, and what is stored stays sound', async () => {
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        const { index } = await other.sign(signer(1));
+        let desk = await Desk.login(other);
+        const sheet = path.join(scratch(), 'sheet.csv');
+        writeFileSync(sheet, 'name,country\nSomebody,KH\n');
+        await other.succeed(['import', sheet]);
+        for (const [target, fields] of [
+            ['/admin/organisers', { name: 'second', role: 'reader', new: PASSWORD, password: PASSWORD }],
+            ['/admin/organisers/role', { name: 'second', role: 'organiser' }],
+            ['/admin/void', { index, why: 'fraud' }],
+            ['/admin/paper/1/remove', { why: 'duplicate' }],
+        ])
+            assert.equal((await desk.post(target, fields)).status, 303, target);
+        const [backup, restored] = ['backup', 'restored'].map((name) => path.join(scratch(), name));
+        await other.succeed(['backup', backup]);
+        const [{ size }] = await query(other.dir, 'SELECT count(*) AS size FROM log_entry');
+        await other.stop();
+        await succeed(['restore', backup, '--key', other.file('organiser.key'), '--data', restored]);
+        copyFileSync(other.file('pepper.key'), path.join(restored, 'pepper.key'));
+        other.dir = restored;
+        await other.start();
+        await other.succeed(['close', '--yes']);
+
+        desk = await Desk.login(other);
+        const stored = await query(other.dir, 'SELECT act, detail FROM audit ORDER BY id');
+        assert.deepEqual(stored.filter(({ detail }) => / /.test(detail)).map(({ act, detail }) => [act, detail]), [
+            ['organiser.add', 'second reader'],
+            ['organiser.role', 'second organiser'],
+            ['void', `${index} fraud`],
+            ['paper.remove', '1 duplicate'],
+            ['restore', `log size ${size}`],
+        ]);
+        for (const lang of LANGUAGES) {
+            const text = catalogue(lang);
+            const shown = {
+                'second reader': `second – ${text['desk.role.reader']}`,
+                'second organiser': `second – ${text['desk.role.organiser']}`,
+                [`${index} fraud`]: `${index} – ${text['desk.why.fraud']}`,
+                '1 duplicate': `1 – ${text['desk.why.duplicate']}`,
+                [`log size ${size}`]: text['desk.audit.log_size'].replace('{log_size}', size),
+            };
+            const page = (await desk.get(`/admin/audit?lang=${lang}`)).text;
+            assert.deepEqual([...page.matchAll(/<li value="\d+"><strong>(.*?)<\/strong>(.*?)<br>/g)].map(([, did, detail]) => did + detail),
+                stored.map(({ act, detail }) => text[`desk.act.${act}`] + (detail && ` – ${shown[detail] ?? detail}`)).reverse(), lang);
+            assert.ok(page.includes(text['desk.audit.sound'].replace('{sound_to}', stored.length)), 'the chain holds');
+        }
+    } finally {
+        await other.close();
     }
 });
 
