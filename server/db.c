@@ -422,9 +422,11 @@ static int flush_totals(struct db *db)
     return db_exec(db, SQL_TOTALS_WRITE);
 }
 
-void db_touch(struct db *db)
+int db_touch(struct db *db)
 {
+    /* The totals alone are not enough: SQLite writes no row that stays the same. */
     db->totals_dirty = true;
+    return db_exec(db, SQL_TOUCH);
 }
 
 int db_commit(struct db *db)

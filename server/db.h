@@ -45,8 +45,8 @@ void db_close(struct db *db);
 
 int db_begin(struct db *db) DB_CHECKED;
 int db_commit(struct db *db) DB_CHECKED;
-/* Makes the transaction write something, though nothing changes: for probes. */
-void db_touch(struct db *db);
+/* Makes the transaction write a page, though nothing changes: for probes. */
+int db_touch(struct db *db) DB_CHECKED;
 void db_rollback(struct db *db);
 /* Moves what the WAL holds to the database. With `truncate` also empties the WAL file.
  * 0; 1 if a reader or too little space prevents it for now; DB_BROKEN. */

@@ -15,6 +15,7 @@ enum sql {
     SQL_BEGIN_READ,
     SQL_COMMIT,
     SQL_ROLLBACK,
+    SQL_TOUCH,
     SQL_LOG_SIZE,
     SQL_LOG_APPEND,
     SQL_LOG_ENTRY,

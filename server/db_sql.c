@@ -9,6 +9,8 @@ const char *const db_sql[SQL__COUNT] = {
     [SQL_BEGIN_READ] = "BEGIN",
     [SQL_COMMIT] = "COMMIT",
     [SQL_ROLLBACK] = "ROLLBACK",
+    /* What it has been since the file was made (schema.sql); yet the first page is written. */
+    [SQL_TOUCH] = "PRAGMA application_id = 1346720817",
     [SQL_LOG_SIZE] = "SELECT ifnull(max(idx) + 1, 0) FROM log_entry",
     [SQL_LOG_APPEND] = "INSERT INTO log_entry(idx, body) VALUES(?1, ?2)",
     [SQL_LOG_ENTRY] = "SELECT body FROM log_entry WHERE idx = ?1",

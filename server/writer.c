@@ -356,8 +356,7 @@ enum job_result writer_run(struct writer *w, struct job *job)
 int writer_probe(struct job *job, struct db *db)
 {
     (void)job;
-    db_touch(db);
-    return DB_OK;
+    return db_touch(db);
 }
 
 /* ---- what is known from outside */

@@ -358,6 +358,19 @@ static void the_log_size_is_of_the_last_commit(void **state)
     assert_int_equal(writer_log_size(writer), 2);
 }
 
+static void a_probe_changes_nothing_and_yet_writes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct job probe = {.apply = writer_probe};
+        int before = atomic_load(&writer_stats(writer)->wal_pages);
+
+        assert_int_equal(writer_run(writer, &probe), JOB_COMMITTED);
+        assert_true(atomic_load(&writer_stats(writer)->wal_pages) > before);
+    }
+    assert_int_equal(writer_log_size(writer), 1);
+}
+
 /* ---- the queue */
 
 static void the_queue_takes_as_many_as_its_limit(void **state)
@@ -562,6 +575,7 @@ int main(void)
         CLAIM(the_order_of_arrival_is_shuffled),
         CLAIM(hooks_come_in_pairs_around_every_attempt),
         CLAIM(the_log_size_is_of_the_last_commit),
+        CLAIM(a_probe_changes_nothing_and_yet_writes),
         CLAIM(the_queue_takes_as_many_as_its_limit),
         CLAIM(a_full_queue_does_not_stop_the_threads_that_wait),
         CLAIM(closing_refuses_what_is_new_and_commits_what_is_queued),
