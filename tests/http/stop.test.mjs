@@ -4,12 +4,24 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
 
-import { Service, exported, load, parallel, query, run, signer, sleep } from './harness.mjs';
+import { Service, exported, load, parallel, petition, query, run, scratch, signer, sleep, until } from './harness.mjs';
 
 function assertAllStored(acknowledged, rows, what) {
     const stored = new Set(rows.map((row) => row.index));
     const lost = acknowledged.filter((receipt) => !stored.has(receipt.index));
     assert.deepEqual(lost, [], `${what}: ${lost.length} of ${acknowledged.length} acknowledged are lost`);
+}
+
+/** What the two probes answer. */
+async function probes(service) {
+    const [healthz, readyz] = await Promise.all(['/healthz', '/readyz'].map((target) => service.get(target)));
+    return { healthz: healthz.status, readyz: readyz.status };
+}
+
+/** No file of the running service may grow beyond `limit`. */
+async function limitFiles(service, limit) {
+    const result = await run('prlimit', ['--pid', String(service.pid), `--fsize=${limit}:unlimited`]);
+    assert.equal(result.status, 0, result.stderr);
 }
 
 test('SIGTERM during load: every 2xx is stored, exit 0', async () => {
@@ -47,16 +59,24 @@ test('SIGTERM does not wait for idle connections, and not long for half a reques
     await hanging;
 });
 
-test('a full queue answers 503 with Retry-After and a form that keeps its seed', async () => {
+test('a full queue answers 503 with Retry-After and a form that keeps its seed; it is not ready, but alive', async () => {
     const service = await Service.create({ settings: { queue_limit: 1 } });
     try {
         const acknowledged = [];
         let busyForm;
         let busyApi;
-        for (let round = 0; round < 40 && !(busyForm && busyApi); round++) {
-            const answers = await parallel(64, 64, (i) => i % 2
-                ? service.json('/api/v1/signatures', signer(`${round}-${i}`))
-                : service.form('/km/sign', signer(`${round}-${i}`, { visibility: 'private' })));
+        let unready;
+        for (let round = 0; round < 40 && !(busyForm && busyApi && unready); round++) {
+            const [answers, alive, ready] = await Promise.all([
+                parallel(64, 64, (i) => i % 2
+                    ? service.json('/api/v1/signatures', signer(`${round}-${i}`))
+                    : service.form('/km/sign', signer(`${round}-${i}`, { visibility: 'private' }))),
+                parallel(8, 8, () => service.get('/healthz')),
+                parallel(8, 8, () => service.get('/readyz')),
+            ]);
+            assert.ok(alive.every(({ status }) => status === 200));
+            assert.ok(ready.every(({ status }) => [200, 503].includes(status)));
+            unready ??= ready.find(({ status }) => status === 503);
             for (const answer of answers) {
                 assert.ok([202, 303, 503].includes(answer.status), `${answer.status}`);
                 if (answer.status === 202)
@@ -70,7 +90,8 @@ test('a full queue answers 503 with Retry-After and a form that keeps its seed',
                 }
             }
         }
-        assert.ok(busyForm && busyApi, 'the queue was full once');
+        assert.ok(busyForm && busyApi && unready, 'the queue was full once');
+        assert.equal((await service.get('/readyz')).status, 200, 'ready again');
         assert.equal(busyApi.type, 'application/problem+json');
         assert.match(busyForm.text, /<html[^>]* lang="km"/);
         assert.match(busyForm.text, /<input[^>]*name="seed"[^>]*value="[A-Za-z0-9+/]{22}=="/);
@@ -82,7 +103,7 @@ test('a full queue answers 503 with Retry-After and a form that keeps its seed',
     }
 });
 
-test('a full disk while committing: 5xx, nothing by halves, and it goes on when there is room', async () => {
+test('a full disk while committing: 5xx, not ready, nothing by halves, and it goes on when there is room', async () => {
     const service = await Service.create();
     await service.sign(signer('first'));
     await service.stop();
@@ -103,8 +124,12 @@ test('a full disk while committing: 5xx, nothing by halves, and it goes on when 
         }
         assert.ok(refused >= 5, 'the disk was full');
         assert.equal((await service.get('/en')).status, 200, 'reading goes on');
-        const room = await run('prlimit', ['--pid', String(service.pid), '--fsize=unlimited']);
-        assert.equal(room.status, 0, room.stderr);
+        // What a batch has no room for may still hold a few probes, of one page each.
+        await until(async () => (await probes(service)).readyz === 503, '/readyz says that the disk is full', 5000, 0);
+        assert.deepEqual(await probes(service), { healthz: 200, readyz: 503 });
+        assert.equal((await petition(['healthcheck', '--data', scratch()], { settings: { listen: service.origin.slice(7) } })).status, 1);
+        await limitFiles(service, 'unlimited');
+        assert.deepEqual(await probes(service), { healthz: 200, readyz: 200 });
         acknowledged.push(await service.sign(signer('room')));
         await service.stop();
         const rows = await exported(service.dir);
