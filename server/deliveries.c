@@ -1,11 +1,14 @@
 /*
- * deliveries: the public list of deliveries (see deliveries.h). Any thread: `lock` guards the
- * connection. The list is read anew each time, as a hand-over is no entry of the log; it is short,
- * and whoever asks may keep it for some seconds.
+ * deliveries: the public list of deliveries (see deliveries.h).
+ *
+ * What is said of a delivery does not change once its entry is in the log, but for its hand-overs:
+ * it is read, and its root hashed, once, and kept. `making` guards that and the connection, `lock`
+ * the list as it is answered: whoever asks for it waits for neither database nor hashes.
  */
 #include "deliveries.h"
 
 #include "json.h"
+#include "log.h"
 #include "mirror.h"
 
 #include <inttypes.h>
@@ -17,11 +20,27 @@
 #define LIST_CACHE "public, max-age=10"
 #define ZIP_CACHE  "public, max-age=3600"
 
+/* What does not change: the object, as far as its hand-overs. */
+struct listed {
+    struct listed *next;
+    int64_t n;
+    struct buf text;
+};
+
 struct deliveries {
     const struct delivery_config *config;
-    pthread_mutex_t lock;
+    pthread_mutex_t making;
     struct db *db;
+    struct listed *listed; /* in no order */
+    pthread_mutex_t lock;
+    struct buf list; /* empty: it could not be made yet */
 };
+
+static void listed_free(struct listed *l)
+{
+    buf_release(&l->text);
+    free(l);
+}
 
 struct deliveries *deliveries_open(const struct delivery_config *config, struct buf *err)
 {
@@ -33,6 +52,8 @@ struct deliveries *deliveries_open(const struct delivery_config *config, struct 
     d = xcalloc(1, sizeof *d);
     d->config = config;
     d->db = db;
+    buf_init(&d->list, BUF_UNLIMITED);
+    pthread_mutex_init(&d->making, NULL);
     pthread_mutex_init(&d->lock, NULL);
     return d;
 }
@@ -41,7 +62,15 @@ void deliveries_close(struct deliveries *d)
 {
     if (!d)
         return;
+    while (d->listed) {
+        struct listed *next = d->listed->next;
+
+        listed_free(d->listed);
+        d->listed = next;
+    }
+    buf_release(&d->list);
     db_close(d->db);
+    pthread_mutex_destroy(&d->making);
     pthread_mutex_destroy(&d->lock);
     free(d);
 }
@@ -111,10 +140,11 @@ static int add_handovers(struct buf *out, struct db *db, int64_t id)
     return result;
 }
 
-static int add_delivery(struct buf *out, struct db *db, const struct delivery_row *row,
-                        int64_t index)
+/* What does not change of a delivery that is in the log. */
+static int add_unchanging(struct buf *out, struct db *db, const struct delivery_row *row)
 {
     char date[11];
+    int64_t index;
     int result;
 
     day_text(date, day_of(row->frozen_s));
@@ -122,66 +152,119 @@ static int add_delivery(struct buf *out, struct db *db, const struct delivery_ro
                date, row->size);
     result = add_root(out, db, row->size);
     if (result == DB_OK)
+        result = db_delivery_entry(db, row->id, &index);
+    if (result == DB_OK)
         result = add_manifests(out, db, index);
     add_figures(out, &row->figures);
     buf_printf(out, ",\"log_zip\":\"/api/v1/deliveries/%" PRId64 "/" MIRROR_NAME "\"", row->id);
-    if (result == DB_OK)
-        result = add_handovers(out, db, row->id);
-    buf_addc(out, '}');
     return result;
+}
+
+/* Reads it and keeps it. DB_NO_ROW: it is not to be listed. */
+static int read_delivery(struct deliveries *d, int64_t n)
+{
+    struct listed *new = xcalloc(1, sizeof *new);
+    struct delivery_row row;
+    int result;
+
+    new->n = n;
+    buf_init(&new->text, BUF_UNLIMITED);
+    delivery_row_init(&row);
+    result = db_delivery_get(d->db, n, &row);
+    /* Without a size it is one that a restored backup knows only as asked for. */
+    if (result == DB_OK && row.size == 0)
+        result = DB_NO_ROW;
+    else if (result == DB_OK && add_unchanging(&new->text, d->db, &row) != DB_OK)
+        result = DB_BROKEN;
+    delivery_row_release(&row);
+    if (result == DB_OK) {
+        new->next = d->listed;
+        d->listed = new;
+    } else {
+        listed_free(new);
+    }
+    return result;
+}
+
+static const struct listed *find(const struct deliveries *d, int64_t n)
+{
+    const struct listed *l = d->listed;
+
+    while (l && l->n != n)
+        l = l->next;
+    return l;
 }
 
 /* ---- the list */
 
-/* Adds the delivery if it is in the published log. */
-static int add_published(struct deliveries *d, struct buf *out, int64_t id)
+static int add_delivery(struct deliveries *d, struct buf *out, int64_t n)
 {
-    struct delivery_row row;
-    int64_t index;
-    int result = db_delivery_entry(d->db, id, &index);
+    const struct listed *listed = find(d, n);
+    int result = listed ? DB_OK : read_delivery(d, n);
 
-    if (result != DB_OK || index >= head_size(d->config->head))
-        return result < 0 ? result : DB_OK;
-    delivery_row_init(&row);
-    result = db_delivery_get(d->db, id, &row);
-    /* Without a size it is one that a restored backup knows only as asked for. */
-    if (result == DB_OK && row.size > 0) {
-        if (out->data[out->len - 1] == '}')
-            buf_addc(out, ',');
-        result = add_delivery(out, d->db, &row, index);
-    }
-    delivery_row_release(&row);
+    if (result != DB_OK)
+        return result == DB_NO_ROW ? DB_OK : result;
+    if (out->data[out->len - 1] == '}')
+        buf_addc(out, ',');
+    listed = find(d, n);
+    buf_add(out, listed->text.data, listed->text.len);
+    result = add_handovers(out, d->db, n);
+    buf_addc(out, '}');
     return result;
 }
 
-static int add_all(struct deliveries *d, struct buf *out)
+/* Those that the published log has. */
+static int make_list(struct deliveries *d, struct buf *out)
 {
-    int64_t newest = 0;
-    int result = db_delivery_last(d->db, INT64_MAX, &newest);
+    int64_t n = 0, size, end = head_size(d->config->head);
+    int result, added = DB_OK;
 
-    result = result == DB_NO_ROW ? DB_OK : result;
     buf_adds(out, "{\"deliveries\":[");
-    for (int64_t id = 1; id <= newest && result == DB_OK; id++)
-        result = add_published(d, out, id);
+    while (added == DB_OK && (result = db_log_delivery(d->db, end, &n, &size)) == DB_OK)
+        added = add_delivery(d, out, n);
     buf_adds(out, "]}");
-    return result;
+    return added != DB_OK ? added : result == DB_NO_ROW ? DB_OK : result;
+}
+
+void deliveries_refresh(struct deliveries *d)
+{
+    struct buf out, old;
+    int result;
+
+    buf_init(&out, BUF_UNLIMITED);
+    pthread_mutex_lock(&d->making);
+    result = db_snapshot_begin(d->db);
+    if (result == DB_OK) {
+        result = make_list(d, &out);
+        db_snapshot_end(d->db);
+    }
+    old = out;
+    if (result == DB_OK) {
+        pthread_mutex_lock(&d->lock);
+        old = d->list;
+        d->list = out;
+        pthread_mutex_unlock(&d->lock);
+    } else {
+        log_error("the list of deliveries could not be read; the next publication tries again");
+    }
+    pthread_mutex_unlock(&d->making);
+    buf_release(&old);
+}
+
+void deliveries_list(struct deliveries *d, struct buf *out)
+{
+    pthread_mutex_lock(&d->lock);
+    buf_add(out, d->list.data, d->list.len);
+    pthread_mutex_unlock(&d->lock);
 }
 
 void deliveries_get(struct http_request *rq, void *ctx)
 {
-    struct deliveries *d = ctx;
     struct buf out;
-    int result;
 
     buf_init(&out, BUF_UNLIMITED);
-    pthread_mutex_lock(&d->lock);
-    result = db_snapshot_begin(d->db);
-    if (result == DB_OK) {
-        result = add_all(d, &out);
-        db_snapshot_end(d->db);
-    }
-    pthread_mutex_unlock(&d->lock);
-    if (result == DB_OK) {
+    deliveries_list(ctx, &out);
+    if (out.len > 0) {
         http_set_header(rq, "Cache-Control", LIST_CACHE);
         http_reply_json(rq, 200, &out);
     } else {

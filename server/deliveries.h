@@ -7,6 +7,8 @@
  *
  * Those that the log has an entry of, the oldest first. `log_size` and `root` are those of the
  * frozen log, `entry` is the index of the `dlv` entry. Notes of hand-overs are not in it.
+ *
+ * The list is made when it may have changed, and answered from memory.
  */
 #ifndef DELIVERIES_H
 #define DELIVERIES_H
@@ -16,9 +18,16 @@
 
 struct deliveries;
 
-/* A connection of its own to the database. NULL with a line in err. */
+/* A connection of its own to the database. NULL with a line in err. `config` and its head live
+ * longer. */
 struct deliveries *deliveries_open(const struct delivery_config *config, struct buf *err);
 void deliveries_close(struct deliveries *d);
+
+/* Makes the list anew: after a publication, and after a hand-over. If the database cannot be read
+ * (logged) it stays as it was. Any thread. */
+void deliveries_refresh(struct deliveries *d);
+/* Appends the list; nothing if it could not be made yet. Any thread. */
+void deliveries_list(struct deliveries *d, struct buf *out);
 
 /* Handlers; ctx is the struct deliveries. */
 http_handler deliveries_get;     /* GET /api/v1/deliveries */

@@ -71,6 +71,12 @@ int delivery_publish(struct delivery *d, struct publication *p)
     return result;
 }
 
+void delivery_changed(const struct delivery_config *config)
+{
+    if (config->changed)
+        config->changed(config->changed_ctx);
+}
+
 /* Within the spool. */
 static bool on_progress(void *ctx, double fraction)
 {
@@ -115,6 +121,7 @@ static bool enter(struct delivery *d, struct delivery_row *row, const struct dlv
         return false;
     if (delivery_publish(d, &j.publication) != 0)
         log_error("delivery %" PRId64 ": its entry could not be published yet", row->id);
+    delivery_changed(&d->config);
     return true;
 }
 

@@ -24,6 +24,10 @@ struct delivery_config {
     const char *dir;             /* DIR/deliveries */
     uint32_t count_step;
     struct bundle_context bundle; /* content, minisign, names, origin; the rest is filled in */
+    /* Called when what everybody may know of deliveries has changed: an entry is published, a
+     * hand-over committed. Any thread. NULL: nobody is told. */
+    void (*changed)(void *ctx);
+    void *changed_ctx;
 };
 
 /* Starts the thread, which resumes what is unfinished. */
@@ -36,6 +40,9 @@ void delivery_wake(struct delivery *d);
 /* How far the delivery is, from 0 to 1; 0 if it is not the one in work or the last one. Any thread.
  */
 double delivery_progress(struct delivery *d, int64_t id);
+
+/* Tells whoever the configuration names that what is public of deliveries has changed. */
+void delivery_changed(const struct delivery_config *config);
 
 /* May the addressee (1..19) see names? */
 bool delivery_has_names(const struct content *content, int addressee);

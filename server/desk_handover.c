@@ -94,6 +94,7 @@ static int apply_handover(struct act *act, struct db *db)
 
 static void answer_handover(struct act *act)
 {
+    delivery_changed(desk_of(act)->delivery_config);
     go_back(act, "handed");
 }
 

@@ -94,6 +94,14 @@ static void render(void *ctx, const struct publication *p)
     struct server *s = ctx;
 
     pages_publish(&s->pages, s->http, p);
+    deliveries_refresh(s->deliveries);
+}
+
+static void refresh_deliveries(void *ctx)
+{
+    struct server *s = ctx;
+
+    deliveries_refresh(s->deliveries);
 }
 
 static void error_page(void *ctx, struct buf *out, const char *lang, int status)
@@ -130,6 +138,8 @@ static int open_http(struct server *s, struct http_route *routes, struct buf *er
         s->deliveries = deliveries_open(&s->service.delivery_config, err);
     if (!s->deliveries)
         return -1;
+    s->service.delivery_config.changed = refresh_deliveries;
+    s->service.delivery_config.changed_ctx = s;
     s->service.thanks.lookup = s->lookup;
     s->receipts = (struct receipts){&s->service.view, s->lookup};
     buf_addc(&s->style_src, '\'');

@@ -171,6 +171,7 @@ static void fill_view(struct service *s)
         .publish_every_s = config->publish_every_s,
     };
     s->delivery_config = (struct delivery_config){
+        .head = s->head,
         .database = s->database,
         .dir = s->deliveries,
         .count_step = (uint32_t)config->count_step,
@@ -282,7 +283,6 @@ fail:
 void service_start_deliveries(struct service *s, struct publisher *publisher)
 {
     s->delivery_config.writer = s->writer;
-    s->delivery_config.head = s->head;
     s->delivery_config.publisher = publisher;
     s->delivery = delivery_open(&s->delivery_config);
 }

@@ -198,6 +198,19 @@ test('hand-overs are public with their day, without their note; the desk says so
             [{ addressee: 3, date: '2017-10-03' }, { addressee: 8, date: '2017-10-08' }]);
         assert.ok(!/embassy|anna/.test(answer.text));
         assert.equal(answer.headers['cache-control'], 'public, max-age=10');
+
+        // Changed, beside a second delivery, and after a restart.
+        assert.equal((await desk.post('/admin/deliveries/1/handover/8', { day: '2017-10-09', note: '' })).status, 303);
+        const changed = await listed(service);
+        assert.deepEqual(changed[0].handovers,
+            [{ addressee: 3, date: '2017-10-03' }, { addressee: 8, date: '2017-10-09' }]);
+        await finished(service, token, await order(service, token));
+        const [first, second] = await listed(service);
+        assert.deepEqual(first, changed[0]);
+        assert.deepEqual(second.handovers, []);
+        await service.stop();
+        await service.start();
+        assert.deepEqual(await listed(service), [first, second]);
     });
 });
 
