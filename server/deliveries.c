@@ -24,6 +24,7 @@
 struct listed {
     struct listed *next;
     int64_t n;
+    bool in_log_only;
     struct buf text;
 };
 
@@ -140,50 +141,59 @@ static int add_handovers(struct buf *out, struct db *db, int64_t id)
     return result;
 }
 
-/* What does not change of a delivery that is in the log. */
-static int add_unchanging(struct buf *out, struct db *db, const struct delivery_row *row)
+static void add_date(struct buf *out, int64_t frozen_s)
 {
     char date[11];
+
+    day_text(date, day_of(frozen_s));
+    buf_printf(out, ",\"date\":\"%s\"", date);
+}
+
+/* `size` is the frozen log's. Of one that was made after a backup the row has no size, or there is
+ * none: then only the log knows it. */
+static int describe(struct listed *l, struct db *db, int64_t size)
+{
+    struct buf *out = &l->text;
+    struct delivery_row row;
     int64_t index;
     int result;
 
-    day_text(date, day_of(row->frozen_s));
-    buf_printf(out, "{\"delivery\":%" PRId64 ",\"date\":\"%s\",\"log_size\":%" PRId64, row->id,
-               date, row->size);
-    result = add_root(out, db, row->size);
+    delivery_row_init(&row);
+    result = db_delivery_get(db, l->n, &row);
+    l->in_log_only = row.size == 0;
+    buf_printf(out, "{\"delivery\":%" PRId64, l->n);
+    if (!l->in_log_only)
+        add_date(out, row.frozen_s);
+    buf_printf(out, ",\"log_size\":%" PRId64, size);
+    if (result == DB_OK || result == DB_NO_ROW)
+        result = add_root(out, db, size);
     if (result == DB_OK)
-        result = db_delivery_entry(db, row->id, &index);
+        result = db_delivery_entry(db, l->n, &index);
     if (result == DB_OK)
         result = add_manifests(out, db, index);
-    add_figures(out, &row->figures);
-    buf_printf(out, ",\"log_zip\":\"/api/v1/deliveries/%" PRId64 "/" MIRROR_NAME "\"", row->id);
+    if (!l->in_log_only)
+        add_figures(out, &row.figures);
+    buf_printf(out, ",\"log_zip\":\"/api/v1/deliveries/%" PRId64 "/" MIRROR_NAME "\"", l->n);
+    delivery_row_release(&row);
     return result;
 }
 
-/* Reads it and keeps it. DB_NO_ROW: it is not to be listed. */
-static int read_delivery(struct deliveries *d, int64_t n)
+/* Reads it and keeps it, as the first of those listed. */
+static int keep(struct deliveries *d, int64_t n, int64_t size)
 {
     struct listed *new = xcalloc(1, sizeof *new);
-    struct delivery_row row;
     int result;
 
     new->n = n;
     buf_init(&new->text, BUF_UNLIMITED);
-    delivery_row_init(&row);
-    result = db_delivery_get(d->db, n, &row);
-    /* Without a size it is one that a restored backup knows only as asked for. */
-    if (result == DB_OK && row.size == 0)
-        result = DB_NO_ROW;
-    else if (result == DB_OK && add_unchanging(&new->text, d->db, &row) != DB_OK)
-        result = DB_BROKEN;
-    delivery_row_release(&row);
-    if (result == DB_OK) {
-        new->next = d->listed;
-        d->listed = new;
-    } else {
+    result = describe(new, d->db, size);
+    if (result != DB_OK) {
         listed_free(new);
+        return result;
     }
-    return result;
+    new->next = d->listed;
+    d->listed = new;
+    return DB_OK;
 }
 
 static const struct listed *find(const struct deliveries *d, int64_t n)
@@ -197,18 +207,22 @@ static const struct listed *find(const struct deliveries *d, int64_t n)
 
 /* ---- the list */
 
-static int add_delivery(struct deliveries *d, struct buf *out, int64_t n)
+static int add_delivery(struct deliveries *d, struct buf *out, int64_t n, int64_t size)
 {
     const struct listed *listed = find(d, n);
-    int result = listed ? DB_OK : read_delivery(d, n);
+    int result = DB_OK;
 
-    if (result != DB_OK)
-        return result == DB_NO_ROW ? DB_OK : result;
+    if (!listed) {
+        result = keep(d, n, size);
+        if (result != DB_OK)
+            return result;
+        listed = d->listed;
+    }
     if (out->data[out->len - 1] == '}')
         buf_addc(out, ',');
-    listed = find(d, n);
     buf_add(out, listed->text.data, listed->text.len);
-    result = add_handovers(out, d->db, n);
+    if (!listed->in_log_only)
+        result = add_handovers(out, d->db, n);
     buf_addc(out, '}');
     return result;
 }
@@ -221,7 +235,7 @@ static int make_list(struct deliveries *d, struct buf *out)
 
     buf_adds(out, "{\"deliveries\":[");
     while (added == DB_OK && (result = db_log_delivery(d->db, end, &n, &size)) == DB_OK)
-        added = add_delivery(d, out, n);
+        added = add_delivery(d, out, n, size);
     buf_adds(out, "]}");
     return added != DB_OK ? added : result == DB_NO_ROW ? DB_OK : result;
 }

@@ -7,6 +7,8 @@
  *
  * Those that the log has an entry of, the oldest first. `log_size` and `root` are those of the
  * frozen log, `entry` is the index of the `dlv` entry. Notes of hand-overs are not in it.
+ * Of a delivery that only the log knows, as it was made after the backup that was restored, there
+ * is neither a date, nor figures, nor `handovers`.
  *
  * The list is made when it may have changed, and answered from memory.
  */

@@ -193,6 +193,35 @@ static int apply_before(struct job *job, struct db *db)
                                  : result;
 }
 
+/* The next one in the log. One that was made after the backup has no row: only the log knows it. */
+static int apply_logged(struct job *job, struct db *db)
+{
+    struct delivery_job *j = (struct delivery_job *)job;
+    int64_t size;
+    int result;
+
+    j->row->id = j->after;
+    j->row->size = j->row->frozen_s = 0;
+    result = db_log_delivery(db, INT64_MAX, &j->row->id, &size);
+    j->found = result == DB_OK;
+    if (result == DB_OK)
+        result = db_delivery_get(db, j->row->id, j->row);
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
+/* The log.zip of each delivery that is in the log and is not in work. */
+static void mend_mirrors(struct delivery *d, struct delivery_row *row)
+{
+    struct delivery_job j = {.job = {.apply = apply_logged}, .row = row};
+
+    d->log_missed = false;
+    while (delivery_run_job(d, &j) && j.found) {
+        if (row->size == 0 || row->state == DELIVERY_DONE)
+            delivery_mend_mirror(d, row);
+        j.after = row->id;
+    }
+}
+
 /* The process may have died between the commit and the files, and files are in no backup. */
 static void mend_files(struct delivery *d)
 {
@@ -201,15 +230,13 @@ static void mend_files(struct delivery *d)
 
     delivery_row_init(&row);
     row.id = INT64_MAX;
-    d->log_missed = false;
     while (delivery_run_job(d, &j) && j.found) {
         if (row.completed_s)
             delivery_forget_names(&d->config, row.id);
         if (row.state == DELIVERY_FAILED)
             remove_all(d, &row);
-        if (row.state == DELIVERY_DONE)
-            delivery_mend_mirror(d, &row);
     }
+    mend_mirrors(d, &row);
     delivery_row_release(&row);
 }
 

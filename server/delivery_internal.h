@@ -43,6 +43,7 @@ struct delivery_job {
     bool found;
     const struct dlv_entry *entry;
     int64_t index; /* of the entry */
+    int64_t after; /* number of the delivery before the one that is looked for */
     /* freezing, and entering */
     struct db *readers[BUNDLE_SNAPSHOTS];
     int open; /* of them have a snapshot */

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { bearer, finished, order } from './bundles.mjs';
-import { Service, bin, environment, petition, query, root, scratch, signer, sleep, until } from './harness.mjs';
+import { Service, bin, environment, petition, query, root, run, scratch, signer, sleep, until } from './harness.mjs';
 import { keep, logOf } from './mirrors.mjs';
 
 const BEFORE = 300; // submissions that the backup has
@@ -19,6 +19,8 @@ let backup;
 let log; // as published when the server was lost
 let checkpoint;
 let receipts;
+let delivered; // as the lost server listed it, and its bundles
+let bundles;
 
 before(async () => {
     lostServer = await Service.create();
@@ -34,6 +36,9 @@ before(async () => {
     await lostServer.withdraw(receipts[BEFORE].withdraw);
     const token = await lostServer.organiser();
     await finished(lostServer, token, await order(lostServer, token));
+    [delivered] = (await lostServer.get('/api/v1/deliveries')).json.deliveries;
+    bundles = readdirSync(lostServer.file('deliveries/1')).filter((name) => /^\d\d-/.test(name))
+        .map((name) => lostServer.file(`deliveries/1/${name}`));
     log = await logOf(lostServer);
     checkpoint = await until(async () => {
         const { text } = await lostServer.get('/checkpoint');
@@ -74,6 +79,47 @@ test('the log goes on where it was; what was withdrawn or removed is erased; wha
         assert.equal(await order(service, token), 2, 'the number of a delivery is not used twice');
         await finished(service, token, 2);
         assert.equal((await service.cli(['check'])).status, 0);
+    } finally {
+        await service.close();
+    }
+});
+
+for (const [what, sql] of [
+    ['came after the backup', 'SELECT 1'],
+    ['had only been asked for when the backup was made', "INSERT INTO delivery(id, organiser, state, requested_s) VALUES(1, 'anna', 'queued', 1)"],
+]) test(`a delivery that ${what} is listed as the log has it, and its log.zip is made again`, async () => {
+    const target = path.join(scratch(), 'restored');
+    assert.equal((await restore(target, log.zip())).status, 0);
+    copyFileSync(lostServer.file('pepper.key'), path.join(target, 'pepper.key'));
+    assert.equal((await run('sqlite3', ['-batch', path.join(target, 'petition.db'), sql])).status, 0);
+    const service = await Service.create({ folder: target });
+    try {
+        const list = async () => (await service.get('/api/v1/deliveries')).json.deliveries;
+        const { delivery, log_size, root: hash, entry, manifests, log_zip } = delivered;
+        const known = { delivery, log_size, root: hash, entry, manifests, log_zip };
+        assert.equal(delivery, 1);
+        assert.deepEqual(await list(), [known]);
+
+        const { body } = await until(async () => {
+            const answer = await service.get(log_zip);
+            return answer.status === 200 && answer;
+        }, 'log.zip is made');
+        const zip = keep('log.zip', body);
+        assert.equal(bundles.length, 19);
+        const verified = await petition(['verify', ...bundles, zip]);
+        assert.equal(verified.status, 0, verified.stderr);
+        assert.match(verified.stdout, /\nOK\n$/);
+
+        const token = await service.organiser();
+        await finished(service, token, await order(service, token));
+        const [first, second, ...more] = await list();
+        assert.deepEqual([first, more], [known, []]);
+        assert.equal(second.delivery, 2);
+        assert.deepEqual(second.handovers, []);
+        assert.equal(second.signatures, BEFORE - 2);
+        await service.stop();
+        await service.start();
+        assert.deepEqual(await list(), [first, second]);
     } finally {
         await service.close();
     }
