@@ -169,7 +169,7 @@ async function withEmpty(use) {
     }
 }
 
-test('axe finds nothing on the empty overview and the recovery codes, in three languages, narrow or wide', async () => {
+test('axe finds nothing on the empty overview, the recovery codes and the account that has them, in three languages, narrow or wide', async () => {
     await withEmpty(async (other) => {
         let last;
         for (const lang of ['en', 'fr', 'km'])
@@ -194,6 +194,7 @@ test('axe finds nothing on the empty overview and the recovery codes, in three l
                     assert.equal(await page.locator('html').getAttribute('lang'), lang);
                     await assertAccessible(page, '/recovery');
                     await page.goto(`${other.origin}/admin/account`);
+                    await assertAccessible(page, '/codes-on');
                     await page.locator('#password-off').fill(PASSWORD);
                     await page.locator('form[action$="/totp/off"] button').click();
                     await page.waitForURL('**/admin/account?said=*');
@@ -237,5 +238,53 @@ test('axe finds nothing on a running delivery, in three languages, narrow or wid
                     assert.equal(await page.locator('progress').count(), 1);
                     await assertAccessible(page, '/running');
                 });
+    });
+});
+
+test('axe finds nothing on a refused log-in or act, or a completed delivery, in three languages, narrow or wide', async () => {
+    await withEmpty(async (other, desk) => {
+        await other.sign(signer(1, { visibility: 'public' }));
+        const place = (await desk.post('/admin/deliveries')).headers.location.split('?')[0];
+        await until(async () => (await desk.get(place)).text.includes('ready</strong>'), 'the delivery is ready');
+        assert.equal((await desk.post(`${place}/complete`, { sure: 'yes' })).status, 303);
+        await visit(browser, other, {}, async (page) => {
+            const check = async (lang, what) => {
+                assert.equal(await page.locator('html').getAttribute('lang'), lang);
+                for (const viewport of [PHONE, WIDE]) {
+                    await page.setViewportSize(viewport);
+                    await assertAccessible(page, what);
+                }
+            };
+            /** Fills and sends the form of an address until the answer has that status. */
+            const refused = (status, address, fields, form) => until(async () => {
+                await page.goto(`${other.origin}${address}`);
+                for (const [id, typed] of Object.entries(fields))
+                    await page.locator(`#${id}`).fill(typed);
+                const answer = page.waitForResponse((response) => response.request().method() === 'POST');
+                await page.locator(`form[action^="${form}"] button`).click();
+                const got = (await answer).status();
+                await page.waitForLoadState();
+                return got === status;
+            }, `${address} answers ${status}`, 60_000);
+            const languages = ['en', 'fr', 'km'];
+            // The waiting comes first: it is over, or nearly, when its page has been looked at.
+            for (const lang of languages)
+                for (const status of [429, 422]) {
+                    await refused(status, `/admin/login?lang=${lang}`, { name: `nobody-${lang}`, password: 'wrong wrong wrong' }, '/admin/login');
+                    assert.equal(await page.locator('[role=alert]').count(), 1);
+                    await check(lang, `/login-${status}`);
+                }
+            await login(page, '', other);
+            for (const lang of languages) {
+                for (const status of [429, 422]) {
+                    await refused(status, `/admin/account?lang=${lang}`, { 'password-on': 'wrong wrong wrong' }, '/admin/account/totp');
+                    assert.equal(await page.locator('[role=alert]').count(), 1);
+                    await check(lang, `/refused-${status}`);
+                }
+                await page.goto(`${other.origin}${place}`);
+                assert.equal(await page.locator('main a[href$=".zip"]').count(), 1, 'all but one are deleted');
+                await check(lang, '/completed');
+            }
+        });
     });
 });
