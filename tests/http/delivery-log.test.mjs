@@ -10,7 +10,7 @@ import { test } from 'node:test';
 
 import { fetchBundles, finished, order, sha256, sums, tree, unpack } from './bundles.mjs';
 import { Desk } from './desk.mjs';
-import { Service, load, query, root, scratch, signer, sleep, until, withService } from './harness.mjs';
+import { Service, load, petition, query, root, scratch, signer, sleep, until, withService } from './harness.mjs';
 
 const PASSWORD = 'a long enough password';
 
@@ -180,6 +180,51 @@ test('a second delivery lists only what was removed since the first, and log.zip
         }
         assert.equal((await dlvs(service.dir)).length, 2);
         assert.equal((await service.get('/api/v1/deliveries/3/log.zip')).status, 404);
+    });
+});
+
+test('petition verify: the bundles as they are packed hold with the log.zip that is served, and not with an older one', async () => {
+    await withService({}, async (service) => {
+        const token = await service.organiser();
+        const { log_vkey: vkey, minisign_key: minisign } = (await service.get('/api/v1/petition')).json;
+        const deliver = async () => {
+            const id = await order(service, token);
+            const bundles = await fetchBundles(service, token, await finished(service, token, id));
+            return { bundles: bundles.map(({ file }) => file), log: (await fetchLog(service, id)).file };
+        };
+        const verify = (...things) => petition(['verify', '--vkey', vkey, '--minisign', minisign, ...things]);
+        const receipts = [];
+        for (let n = 0; n < 9; n++)
+            receipts.push(await service.sign(signer(n, { visibility: ['private', 'addressees', 'public'][n % 3] })));
+        await service.withdraw(receipts[1].withdraw);
+        const first = await deliver();
+        receipts.push(await service.sign(signer(4, { visibility: 'public' })));
+        await service.withdraw(receipts[2].withdraw);
+        await service.succeed(['void', `${receipts[4].index}`, 'fraud']);
+        const second = await deliver();
+
+        // 9 - 1, of them 2 with consent to addressees and 3 to everybody; then 9 + 1 - 3, of them 1 and 3.
+        for (const [{ bundles, log }, rows, named] of [[first, 8, 5], [second, 7, 4]]) {
+            assert.equal(bundles.length, 19);
+            const held = await verify(...bundles, log);
+            assert.equal(held.status, 0, held.stderr);
+            assert.equal(held.stderr, '');
+            assert.match(held.stdout, /\nOK\n$/);
+            for (let addressee = 1; addressee <= 19; addressee++)
+                assert.match(held.stdout, new RegExp(`addressee ${addressee}: ${rows} rows, ${addressee === 2 ? 0 : named} with name`));
+        }
+        const old = await verify(...first.bundles, second.log);
+        assert.equal(old.status, 0, `the log goes on: ${old.stderr}`);
+
+        // Of a delivery the log before it knows nothing: it is too short, or, if nobody has signed since, it has no such entry.
+        const third = await deliver();
+        for (const [{ bundles }, { log }, why] of [[second, first, 'entries only'], [third, second, 'delivery is not in the log']])
+            for (const things of [[bundles[0]], [bundles[1]], [...bundles]]) {
+                const refused = await verify(...things, log);
+                assert.equal(refused.status, 1, refused.stdout);
+                assert.equal(refused.stdout, '');
+                assert.match(refused.stderr, new RegExp(`^petition: [^\\n]+\\.zip: [^\\n]*${why}\\n$`));
+            }
     });
 });
 
