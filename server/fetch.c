@@ -41,8 +41,7 @@ static bool trust(struct fetch *f)
 
 static bool set_up(struct fetch *f)
 {
-    return trust(f) &&
-           curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
+    return trust(f) && curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, on_data) == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, f) == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
            curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
