@@ -10,8 +10,8 @@ MODULES = buf random log files peer config notify metrics \
           pepper petition_text content page_data \
           listener probe http http_accept http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
-          annex letter archive removed mirror bundle bundle_spool bundle_figures delivery delivery_freeze delivery_build delivery_files deliveries \
-          archive_read fetch log_source log_check removed_check bundle_check things verify \
+          annex letter archive archive_read removed mirror bundle bundle_spool bundle_figures delivery delivery_freeze delivery_build delivery_files download deliveries \
+          fetch log_source log_check removed_check bundle_check things verify \
           health monitor lookup thanks receipt sign withdraw pages export session live password visitor delays gate act totp \
           organiser organiser_api desk_page desk desk_login desk_overview desk_delivery desk_handover \
           desk_find desk_paper desk_audit desk_export desk_account desk_organisers \

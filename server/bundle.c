@@ -11,6 +11,7 @@
 #include "bundle_internal.h"
 
 #include "archive.h"
+#include "archive_read.h"
 #include "checkpoint.h"
 #include "compress_raw.h"
 #include "files.h"
@@ -28,6 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MANIFEST          "manifest.json"
+#define MANIFEST_FORMAT   "petition-bundle/v1"
 #define SMALL_FILE_MAX    (4 * 1024 * 1024)
 #define OTHER_FILES       7 /* README, two summaries, checkpoint, manifest, sums, signature */
 #define HEX_MAX           (2 * HASH_LEN + 1)
@@ -46,6 +49,39 @@ void bundle_file_name(struct buf *out, const struct content *content, int positi
 
     buf_printf(out, "%02d-%s.zip", (int)json_number(addressee, "number"),
                json_text(addressee, "slug"));
+}
+
+int bundle_file_addressee(const char *name)
+{
+    size_t len = strlen(name), slug = strlen("NN-"), end = strlen(".zip");
+
+    if (len <= slug + end || strspn(name, "0123456789") != 2 || name[2] != '-' ||
+        strcmp(name + len - end, ".zip") != 0)
+        return 0;
+    return 10 * (name[0] - '0') + (name[1] - '0');
+}
+
+bool bundle_is_nameless(const char *path, int64_t delivery, int addressee)
+{
+    struct archive_reader *zip;
+    struct buf text, why;
+    cJSON *manifest = NULL;
+    bool nameless;
+
+    buf_init(&text, SMALL_FILE_MAX);
+    buf_init(&why, BUF_UNLIMITED);
+    zip = archive_reader_open(path, &why);
+    if (zip && archive_reader_get(zip, MANIFEST, &text, &why) == 0)
+        manifest = cJSON_ParseWithLength(text.data, text.len);
+    nameless = strcmp(json_text(manifest, "format"), MANIFEST_FORMAT) == 0 &&
+               json_number(manifest, "delivery") == delivery &&
+               json_number(manifest, "addressee") == addressee &&
+               strcmp(json_text(manifest, "names"), bundle_variants[VARIANT_PLAIN].addressee) == 0;
+    cJSON_Delete(manifest);
+    archive_reader_close(zip);
+    buf_release(&text);
+    buf_release(&why);
+    return nameless;
 }
 
 /* ---- space */
@@ -209,11 +245,11 @@ static void make_manifest(struct making *m)
 {
     static const char *const totals[] = {"log_size",    "signatures", "confirmed",
                                          "submissions", "repeats",    "withdrawn"};
-    struct small_file *file = new_file(m, "manifest.json");
+    struct small_file *file = new_file(m, MANIFEST);
     struct buf *out = &file->data;
     const cJSON *removed = json_member(m->figures, "removed"), *reason;
 
-    buf_printf(out, "{\"format\":\"petition-bundle/v1\",\n\"delivery\":%" PRId64,
+    buf_printf(out, "{\"format\":\"" MANIFEST_FORMAT "\",\n\"delivery\":%" PRId64,
                m->b->delivery->id);
     buf_printf(out, ",\n\"addressee\":%" PRId64, json_number(m->addressee, "number"));
     bundle_add_text(out, "slug", json_text(m->addressee, "slug"));

@@ -67,6 +67,12 @@ int bundle_build(const struct bundle_context *b, int position, struct bundle_row
 /* "NN-slug.zip" */
 void bundle_file_name(struct buf *out, const struct content *content, int position);
 
+/* The addressee of "NN-slug.zip", whatever the slug; 0 if the name is not a bundle's. */
+int bundle_file_addressee(const char *name);
+/* Whether the file is the bundle of this delivery and addressee, and its own manifest says that no
+ * name is in it. What cannot be read is not. */
+bool bundle_is_nameless(const char *path, int64_t delivery, int addressee);
+
 /* Removes temporary files, and with `spool` the spool too. */
 void bundle_clean(const struct bundle_context *b, bool spool);
 

@@ -162,24 +162,6 @@ static int make(struct delivery *d, struct delivery_row *row, struct buf *why)
     return 0;
 }
 
-/* A failed delivery is not served; its files would only keep the disk full. */
-static void remove_all(struct delivery *d, const struct delivery_row *row)
-{
-    struct bundle_context bundle = d->config.bundle;
-    struct buf path;
-
-    buf_init(&path, BUF_UNLIMITED);
-    buf_printf(&path, "%s/%" PRId64, d->config.dir, row->id);
-    bundle.dir = path.data;
-    bundle_clean(&bundle, true);
-    for (int addressee = 1; addressee <= ADDRESSEE_COUNT; addressee++) {
-        buf_clear(&path);
-        delivery_bundle_path(&path, &d->config, row->id, addressee);
-        unlink(path.data);
-    }
-    buf_release(&path);
-}
-
 /* ---- what a death or a restore has left out */
 
 static int apply_before(struct job *job, struct db *db)
@@ -234,7 +216,7 @@ static void mend_files(struct delivery *d)
         if (row.completed_s)
             delivery_forget_names(&d->config, row.id);
         if (row.state == DELIVERY_FAILED)
-            remove_all(d, &row);
+            delivery_forget_failed(&d->config, row.id);
     }
     mend_mirrors(d, &row);
     delivery_row_release(&row);
@@ -263,7 +245,7 @@ static void work_on(struct delivery *d, struct delivery_row *row)
     } else if (!atomic_load(&d->closing)) {
         log_error("delivery %" PRId64 " failed: %s", row->id, why.data);
         if (set_state(d, row, DELIVERY_FAILED, why.data))
-            remove_all(d, row);
+            delivery_forget_failed(&d->config, row->id);
     }
     buf_release(&dir);
     buf_release(&why);

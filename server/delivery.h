@@ -44,15 +44,18 @@ double delivery_progress(struct delivery *d, int64_t id);
 /* Tells whoever the configuration names that what is public of deliveries has changed. */
 void delivery_changed(const struct delivery_config *config);
 
-/* May the addressee (1..19) see names? */
+/* May the addressee (1..19) see names, by the addressees of today? What a bundle was made with, it
+ * says itself (bundle_is_nameless). */
 bool delivery_has_names(const struct content *content, int addressee);
-/* Deletes the files of a completed delivery that hold names. Again does no harm. */
-void delivery_forget_names(const struct delivery_config *config, int64_t id);
+/* Deletes the files of a completed delivery but for log.zip and the bundles that say they are
+ * without names. Again does no harm. 0, or -1 if some are left, which is logged. */
+int delivery_forget_names(const struct delivery_config *config, int64_t id);
 
 /* DIR/deliveries/N/log.zip: the public log as first published with the delivery's entry */
 void delivery_mirror_path(struct buf *out, const struct delivery_config *config, int64_t id);
-/* DIR/deliveries/N/NN-slug.zip */
-void delivery_bundle_path(struct buf *out, const struct delivery_config *config, int64_t id,
+/* DIR/deliveries/N/NN-slug.zip, by the number: the slug is the one of the day it was made. False,
+ * and nothing appended, if it is not there. */
+bool delivery_find_bundle(struct buf *out, const struct delivery_config *config, int64_t id,
                           int addressee);
 
 #endif

@@ -99,6 +99,10 @@ int delivery_build(struct delivery *d, struct delivery_row *row, struct dlv_entr
     pthread_t threads[BUILDERS - 1];
     int started = 0;
 
+    if (delivery_forget_renamed(&d->config, row->id) != 0) {
+        buf_adds(why, "a bundle of an earlier name cannot be deleted");
+        return -1;
+    }
     if (bundle_has_space(&d->config.bundle, why) != 0)
         return -1;
     pthread_mutex_init(&b.lock, NULL);

@@ -2,7 +2,8 @@
  * delivery_internal: what the files of delivery share, and nobody else sees.
  *
  * delivery.c is the thread and the states; delivery_freeze.c takes the snapshots and has them
- * spooled; delivery_build.c makes the bundles and log.zip of what is frozen.
+ * spooled; delivery_build.c makes the bundles and log.zip of what is frozen; delivery_files.c finds
+ * and deletes them.
  */
 #ifndef DELIVERY_INTERNAL_H
 #define DELIVERY_INTERNAL_H
@@ -59,6 +60,12 @@ int delivery_publish(struct delivery *d, struct publication *p);
 /* Takes one state of the database, and spools it; then the row has its size. 0, or -1 with a
  * sentence in why. */
 int delivery_freeze(struct delivery *d, struct delivery_row *row, struct buf *why);
+
+/* Deletes what an interrupted building left under names that the addressees have no more; and the
+ * files of a delivery that failed, but for log.zip. 0, or -1 if some are left, which is logged. */
+int delivery_forget_renamed(const struct delivery_config *config, int64_t id)
+    __attribute__((warn_unused_result));
+int delivery_forget_failed(const struct delivery_config *config, int64_t id);
 
 /* Builds the 19 bundles from the spool, and puts their hashes into the entry. 0, or -1 with a
  * sentence in why. */

@@ -5,6 +5,7 @@
  * the browser to come again while it runs. A reader sees the list, but nothing can be downloaded.
  */
 #include "desk.h"
+#include "download.h"
 #include "letter.h"
 
 #include <inttypes.h>
@@ -41,7 +42,7 @@ static struct letter_source letter_source(const struct act *act, int position)
                                   .position = position};
 }
 
-/* Who it is, how many letters they get, and whether with names. */
+/* Who it is, and how many letters they get. */
 static void add_addressee(const struct act *act, cJSON *row, int position)
 {
     const struct content *content = desk_of(act)->view->content;
@@ -54,7 +55,13 @@ static void add_addressee(const struct act *act, cJSON *row, int position)
     page_text(row, "place",
               *place ? place
                      : content_country_name(content, member(addressee, "country"), desk_lang(act)));
-    page_flag(row, "names", delivery_has_names(content, position + 1));
+}
+
+/* As above, and whether with names if a bundle was made today. */
+static void add_preview_of(const struct act *act, cJSON *row, int position)
+{
+    add_addressee(act, row, position);
+    page_flag(row, "names", delivery_has_names(desk_of(act)->view->content, position + 1));
 }
 
 /* The people of an addressee, with a link to each of their letters. */
@@ -142,7 +149,7 @@ static int add_preview(const struct act *act, struct db *db, cJSON *page)
     for (int i = 0; i < ADDRESSEE_COUNT; i++) {
         cJSON *row = page_object(rows);
 
-        add_addressee(act, row, i);
+        add_preview_of(act, row, i);
         add_people(act, row, i);
     }
     return DB_OK;
@@ -183,7 +190,7 @@ static void answer_letters(struct act *act)
     for (int i = 0; i < ADDRESSEE_COUNT; i++) {
         cJSON *row = page_object(rows);
 
-        add_addressee(act, row, i);
+        add_preview_of(act, row, i);
         add_people(act, row, i);
     }
     desk_page_send(act, page, "letters", 200);
@@ -223,6 +230,23 @@ static void add_handover(const struct act *act, cJSON *row, const struct handove
     page_text(row, "handed_by", h->who.data);
 }
 
+/* Its file, as it is on the disk; one that is not there counts as one with names. */
+static void add_file(const struct act *act, cJSON *row, const struct delivery_row *d, int addressee)
+{
+    struct buf path;
+    bool is_there, nameless;
+
+    buf_init(&path, BUF_UNLIMITED);
+    is_there = delivery_find_bundle(&path, desk_of(act)->delivery_config, d->id, addressee);
+    nameless = is_there && bundle_is_nameless(path.data, d->id, addressee);
+    buf_release(&path);
+    page_flag(row, "names", !nameless);
+    page_flag(row, "here", is_there && (nameless || !d->completed_s));
+    page_flag(row, "left", is_there && !nameless && d->completed_s);
+    page_flag(row, "gone", !is_there && d->completed_s);
+    page_flag(row, "missing", !is_there && !d->completed_s);
+}
+
 /* One line for each addressee: its file, and whether it was handed over. */
 static int add_bundles(const struct act *act, struct db *db, cJSON *page,
                        const struct delivery_row *d)
@@ -238,13 +262,10 @@ static int add_bundles(const struct act *act, struct db *db, cJSON *page,
     result = db_handovers(db, d->id, handed, &handed_count);
     for (size_t i = 0; i < count && d->state == DELIVERY_DONE; i++) {
         cJSON *row = page_object(rows);
-        bool gone =
-            d->completed_s && delivery_has_names(desk_of(act)->view->content, bundles[i].addressee);
 
         add_addressee(act, row, bundles[i].addressee - 1);
+        add_file(act, row, d, bundles[i].addressee);
         desk_number(act, row, "bytes", (uint64_t)(bundles[i].bytes + 1023) / 1024);
-        page_flag(row, "gone", gone);
-        page_flag(row, "here", !gone);
         for (size_t h = 0; h < handed_count; h++)
             if (handed[h].addressee == bundles[i].addressee)
                 add_handover(act, row, &handed[h]);
@@ -287,8 +308,8 @@ static int apply_bundle(struct act *act, struct db *db)
     result = db_delivery_get(db, act_number(act, 0), &row);
     if (result == DB_NO_ROW || row.state != DELIVERY_DONE || number < 1 || number > ADDRESSEE_COUNT)
         act->status = 404;
-    else if (row.completed_s && delivery_has_names(desk_of(act)->view->content, number))
-        act->status = 410;
+    else
+        act->status = download_status(desk_of(act)->delivery_config, &row, number);
     delivery_row_release(&row);
     buf_printf(&act->detail, "%" PRId64 "/%d", act_number(act, 0), number);
     return result == DB_NO_ROW ? DB_OK : result;
@@ -296,16 +317,8 @@ static int apply_bundle(struct act *act, struct db *db)
 
 static void answer_bundle(struct act *act)
 {
-    struct buf path, name;
-
-    buf_init(&path, BUF_UNLIMITED);
-    buf_init(&name, BUF_UNLIMITED);
-    delivery_bundle_path(&path, desk_of(act)->delivery_config, act_number(act, 0),
-                         (int)act_number(act, 1));
-    buf_adds(&name, strrchr(path.data, '/') + 1);
-    http_reply_file(act->request, path.data, "application/zip", name.data);
-    buf_release(&path);
-    buf_release(&name);
+    download_bundle(act->request, desk_of(act)->delivery_config, act_number(act, 0),
+                    (int)act_number(act, 1));
 }
 
 /* ---- a letter, as it would be sent now */

@@ -129,8 +129,9 @@ static int apply_complete(struct act *act, struct db *db)
 /* A server that dies before the files are gone deletes them at its next start. */
 static void answer_complete(struct act *act)
 {
-    delivery_forget_names(desk_of(act)->delivery_config, act_number(act, 0));
-    go_back(act, "completed");
+    int result = delivery_forget_names(desk_of(act)->delivery_config, act_number(act, 0));
+
+    go_back(act, result == 0 ? "completed" : "undeleted");
 }
 
 static void answer_complete_form(struct act *act)

@@ -3,6 +3,7 @@
  *
  * Every request is an act (act.h) by a bearer token.
  */
+#include "download.h"
 #include "export.h"
 #include "log.h"
 #include "organiser.h"
@@ -136,9 +137,8 @@ static int apply_get_bundle(struct act *act, struct db *db)
     for (size_t i = 0; result == DB_OK && i < a->bundle_count; i++)
         if (a->bundles[i].addressee == a->addressee)
             act->status = 200;
-    if (act->status == 200 && a->row.completed_s &&
-        delivery_has_names(a->api->delivery_config->bundle.content, (int)a->addressee))
-        act->status = 410;
+    if (act->status == 200)
+        act->status = download_status(a->api->delivery_config, &a->row, (int)a->addressee);
     buf_printf(&act->detail, "%" PRId64 "/%" PRId64, a->id, a->addressee);
     return result;
 }
@@ -146,13 +146,8 @@ static int apply_get_bundle(struct act *act, struct db *db)
 static void answer_get_bundle(struct act *act)
 {
     struct api_act *a = (struct api_act *)act;
-    struct buf name;
 
-    delivery_bundle_path(&a->text, a->api->delivery_config, a->id, (int)a->addressee);
-    buf_init(&name, BUF_UNLIMITED);
-    buf_adds(&name, strrchr(a->text.data, '/') + 1);
-    http_reply_file(act->request, a->text.data, "application/zip", name.data);
-    buf_release(&name);
+    download_bundle(act->request, a->api->delivery_config, a->id, (int)a->addressee);
 }
 
 /* ---- exports */
