@@ -5,7 +5,7 @@
 
 MODULES = buf random log files peer config notify metrics \
           sha256 json input csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
-          tlog tlog_reader tlog_proof opening audit_log lines row_check figures template compress compress_raw \
+          tlog tlog_reader tlog_proof opening audit_log lines row_check figures template compress compress_raw zip_stream \
           recent signer_set db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
           pepper petition_text content page_data \
           listener probe http http_accept http_reply http_pages http_shared http_stats runkey ephemeral ticket \

@@ -23,6 +23,11 @@ const char *compress_raw_version(void)
     return zlibVersion();
 }
 
+uint32_t compress_raw_crc(uint32_t before, const void *data, size_t len)
+{
+    return (uint32_t)crc32_z(before, data, len);
+}
+
 struct compress_raw *compress_raw_new(int level, compress_raw_out *out, void *ctx)
 {
     struct compress_raw *c = xcalloc(1, sizeof *c);

@@ -7,9 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Of the library: another version may pack the same content into other bytes. */
 const char *compress_raw_version(void);
+
+/* The checksum of ZIPs (CRC-32), of what came before and of more; it begins as 0. */
+uint32_t compress_raw_crc(uint32_t before, const void *data, size_t len);
 
 struct compress_raw;
 /* Takes what is packed. What it returns, if not 0, ends compress_raw_add. */

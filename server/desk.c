@@ -18,6 +18,7 @@ size_t desk_routes(struct http_route routes[DESK_ROUTES_MAX], struct act_context
         {HTTP_POST, HTTP_BODY_FORM, "/admin/deliveries", desk_post_delivery, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/admin/deliveries/{n}", desk_get_delivery, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/admin/deliveries/{n}/bundles/{n}.zip", desk_get_bundle, NULL},
+        {HTTP_GET, HTTP_BODY_NONE, "/admin/deliveries/{n}/all.zip", desk_get_all_bundles, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/admin/deliveries/{n}/handover/{n}", desk_get_handover, NULL},
         {HTTP_POST, HTTP_BODY_FORM, "/admin/deliveries/{n}/handover/{n}", desk_post_handover, NULL},
         {HTTP_GET, HTTP_BODY_NONE, "/admin/deliveries/{n}/complete", desk_get_complete, NULL},

@@ -26,7 +26,8 @@ size_t desk_routes(struct http_route routes[DESK_ROUTES_MAX], struct act_context
 
 http_handler desk_get_login, desk_post_login, desk_post_logout, desk_post_logout_all;
 http_handler desk_get_overview;
-http_handler desk_get_deliveries, desk_post_delivery, desk_get_delivery, desk_get_bundle;
+http_handler desk_get_deliveries, desk_post_delivery, desk_get_delivery, desk_get_bundle,
+    desk_get_all_bundles;
 http_handler desk_get_letters, desk_get_letter;
 http_handler desk_get_handover, desk_post_handover, desk_get_complete, desk_post_complete;
 http_handler desk_get_find, desk_post_find, desk_post_void_preview, desk_post_void;

@@ -230,21 +230,29 @@ static void add_handover(const struct act *act, cJSON *row, const struct handove
     page_text(row, "handed_by", h->who.data);
 }
 
-/* Its file, as it is on the disk; one that is not there counts as one with names. */
-static void add_file(const struct act *act, cJSON *row, const struct delivery_row *d, int addressee)
+/* Its file, as it is on the disk; one that is not there counts as one with names. Whether it can be
+ * downloaded. */
+static bool add_file(const struct act *act, cJSON *row, const struct delivery_row *d, int addressee)
 {
     struct buf path;
-    bool is_there, nameless;
+    bool is_there, nameless, here;
 
     buf_init(&path, BUF_UNLIMITED);
     is_there = delivery_find_bundle(&path, desk_of(act)->delivery_config, d->id, addressee);
     nameless = is_there && bundle_is_nameless(path.data, d->id, addressee);
     buf_release(&path);
+    here = is_there && (nameless || !d->completed_s);
     page_flag(row, "names", !nameless);
-    page_flag(row, "here", is_there && (nameless || !d->completed_s));
+    page_flag(row, "here", here);
     page_flag(row, "left", is_there && !nameless && d->completed_s);
     page_flag(row, "gone", !is_there && d->completed_s);
     page_flag(row, "missing", !is_there && !d->completed_s);
+    return here;
+}
+
+static uint64_t kib(int64_t bytes)
+{
+    return (uint64_t)(bytes + 1023) / 1024;
 }
 
 /* One line for each addressee: its file, and whether it was handed over. */
@@ -255,6 +263,7 @@ static int add_bundles(const struct act *act, struct db *db, cJSON *page,
     struct handover_row handed[ADDRESSEE_COUNT];
     size_t count = ADDRESSEE_COUNT, handed_count = ADDRESSEE_COUNT;
     cJSON *rows = page_array(page, "bundles");
+    int64_t here = 0;
     int result = db_bundles(db, d->id, bundles, &count);
 
     if (result != DB_OK)
@@ -264,12 +273,15 @@ static int add_bundles(const struct act *act, struct db *db, cJSON *page,
         cJSON *row = page_object(rows);
 
         add_addressee(act, row, bundles[i].addressee - 1);
-        add_file(act, row, d, bundles[i].addressee);
-        desk_number(act, row, "bytes", (uint64_t)(bundles[i].bytes + 1023) / 1024);
+        if (add_file(act, row, d, bundles[i].addressee))
+            here += bundles[i].bytes;
+        desk_number(act, row, "bytes", kib(bundles[i].bytes));
         for (size_t h = 0; h < handed_count; h++)
             if (handed[h].addressee == bundles[i].addressee)
                 add_handover(act, row, &handed[h]);
     }
+    if (here > 0)
+        desk_number(act, page, "all_bytes", kib(here));
     for (size_t h = 0; h < handed_count; h++) {
         buf_release(&handed[h].note);
         buf_release(&handed[h].who);
@@ -298,6 +310,16 @@ static void answer_delivery(struct act *act)
     send(act, db, page, "delivery", result);
 }
 
+/* Reads the delivery; sets the status if it is not one that is done. */
+static int get_done(struct act *act, struct db *db, struct delivery_row *row)
+{
+    int result = db_delivery_get(db, act_number(act, 0), row);
+
+    if (result == DB_NO_ROW || row->state != DELIVERY_DONE)
+        act->status = 404;
+    return result == DB_NO_ROW ? DB_OK : result;
+}
+
 static int apply_bundle(struct act *act, struct db *db)
 {
     int number = (int)act_number(act, 1);
@@ -305,20 +327,51 @@ static int apply_bundle(struct act *act, struct db *db)
     int result;
 
     delivery_row_init(&row);
-    result = db_delivery_get(db, act_number(act, 0), &row);
-    if (result == DB_NO_ROW || row.state != DELIVERY_DONE || number < 1 || number > ADDRESSEE_COUNT)
+    result = get_done(act, db, &row);
+    if (number < 1 || number > ADDRESSEE_COUNT)
         act->status = 404;
-    else
+    if (act->status == 200)
         act->status = download_status(desk_of(act)->delivery_config, &row, number);
     delivery_row_release(&row);
     buf_printf(&act->detail, "%" PRId64 "/%d", act_number(act, 0), number);
-    return result == DB_NO_ROW ? DB_OK : result;
+    return result;
 }
 
 static void answer_bundle(struct act *act)
 {
     download_bundle(act->request, desk_of(act)->delivery_config, act_number(act, 0),
                     (int)act_number(act, 1));
+}
+
+struct all_act {
+    struct act act;
+    struct delivery_row row;
+};
+
+static void begin_all(struct act *act)
+{
+    delivery_row_init(&((struct all_act *)act)->row);
+}
+
+static void release_all(struct act *act)
+{
+    delivery_row_release(&((struct all_act *)act)->row);
+}
+
+static int apply_all(struct act *act, struct db *db)
+{
+    struct delivery_row *row = &((struct all_act *)act)->row;
+    int result = get_done(act, db, row);
+
+    if (act->status == 200)
+        act->status = download_all_status(desk_of(act)->delivery_config, row);
+    buf_printf(&act->detail, "%" PRId64 "/all", act_number(act, 0));
+    return result;
+}
+
+static void answer_all(struct act *act)
+{
+    download_all(act->request, desk_of(act)->delivery_config, &((struct all_act *)act)->row);
 }
 
 /* ---- a letter, as it would be sent now */
@@ -398,5 +451,8 @@ DESK_HANDLER_OF(desk_post_delivery, struct start_act, .role = ROLE_ORGANISER,
 DESK_HANDLER(desk_get_delivery, .role = ROLE_READER, .answer = answer_delivery)
 DESK_HANDLER(desk_get_bundle, .role = ROLE_ORGANISER, .audit = "bundle.download",
              .apply = apply_bundle, .answer = answer_bundle)
+DESK_HANDLER_OF(desk_get_all_bundles, struct all_act, .role = ROLE_ORGANISER,
+                .audit = "bundle.download", .begin = begin_all, .apply = apply_all,
+                .answer = answer_all, .release = release_all)
 DESK_HANDLER(desk_get_letters, .role = ROLE_READER, .answer = answer_letters)
 DESK_HANDLER(desk_get_letter, .role = ROLE_READER, .answer = answer_letter)

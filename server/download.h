@@ -15,4 +15,10 @@ int download_status(const struct delivery_config *config, const struct delivery_
 void download_bundle(struct http_request *rq, const struct delivery_config *config, int64_t id,
                      int addressee);
 
+/* All that can be downloaded of the delivery, in one ZIP that is made while it is sent: 200 if
+ * there is any, else as for one. A file that goes meanwhile breaks the answer off. */
+int download_all_status(const struct delivery_config *config, const struct delivery_row *row);
+void download_all(struct http_request *rq, const struct delivery_config *config,
+                  const struct delivery_row *row);
+
 #endif

@@ -51,7 +51,7 @@ static void stream_release(void *ctx)
 
 int export_reply(struct http_request *rq, const char *database, struct buf *err)
 {
-    struct http_stream stream = {stream_next, stream_release, export_open(database, err)};
+    struct http_stream stream = {stream_next, stream_release, export_open(database, err), 0};
 
     if (!stream.ctx)
         return -1;

@@ -145,6 +145,7 @@ struct http_stream {
     int (*next)(void *ctx, struct buf *piece);
     void (*release)(void *ctx);
     void *ctx;
+    uint64_t bytes; /* in all: becomes the Content-Length; 0: not known */
 };
 void http_reply_stream(struct http_request *rq, const struct http_stream *stream, const char *type,
                        const char *name);

@@ -276,8 +276,9 @@ void http_reply_stream(struct http_request *rq, const struct http_stream *stream
 
     s->stream = *stream;
     buf_init(&s->piece, BUF_UNLIMITED);
-    response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read,
-                                                 s, stream_free);
+    response =
+        MHD_create_response_from_callback(stream->bytes > 0 ? stream->bytes : MHD_SIZE_UNKNOWN,
+                                          STREAM_BLOCK_BYTES, stream_read, s, stream_free);
     if (response)
         set_download_name(response, type, name);
     else

@@ -194,6 +194,7 @@ const ROUTES = [
     ['GET', '/admin/find', 'organiser', 200],
     ['GET', '/admin/exports', 'organiser', 200],
     ['GET', '/admin/deliveries/99/bundles/1.zip', 'organiser', 404],
+    ['GET', '/admin/deliveries/99/all.zip', 'organiser', 404],
     ['GET', '/admin/deliveries/99/handover/1', 'organiser', 404],
     ['GET', '/admin/deliveries/99/complete', 'organiser', 404],
     ['GET', '/admin/organisers', 'owner', 200],

@@ -92,7 +92,7 @@ static void free_pieces(void *ctx)
 static void reply_pieces(struct http_request *rq, void *ctx)
 {
     int *left = xcalloc(1, sizeof *left);
-    const struct http_stream stream = {last_piece, free_pieces, left};
+    const struct http_stream stream = {last_piece, free_pieces, left, 0};
 
     (void)ctx;
     *left = 3;
