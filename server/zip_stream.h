@@ -6,6 +6,8 @@
  * is kept. Checksums follow each content. Numbers beyond 32 bits are written as ZIP64 has them. The
  * same members and time give the same bytes. One thread at a time.
  *
+ * (libzip, which archive.h uses, writes into a file, and reads all of it again to send it.)
+ *
  * Source: APPNOTE.TXT 6.3.9, 4.3 to 4.5.
  */
 #ifndef ZIP_STREAM_H
