@@ -81,8 +81,7 @@ static int read_deliveries(struct lookup *l, int64_t index, int64_t size, struct
     int64_t n = 0, frozen = 0;
     int result = DB_OK;
 
-    while (!out->more_deliveries &&
-           (result = db_log_delivery(l->db, size, &n, &frozen)) == DB_OK) {
+    while (!out->more_deliveries && (result = db_log_delivery(l->db, size, &n, &frozen)) == DB_OK) {
         if (frozen <= index || (out->end >= 0 && out->end < frozen))
             continue;
         if (out->delivery_count < LOOKUP_DELIVERIES_MAX)
