@@ -166,9 +166,10 @@ struct signer_slice {
     size_t count, room;
     int64_t upto; /* submissions below are in the rows */
 };
+enum signer_step { SIGNER_CHANGED, SIGNER_CAME, SIGNER_WENT, SIGNER_WRITTEN };
 /* What takes back one step of the open transaction. */
 struct signer_undo {
-    enum { SIGNER_CHANGED, SIGNER_CAME, SIGNER_WENT, SIGNER_WRITTEN } step;
+    enum signer_step step;
     struct signer_change
         change;                /* what to add; the head of who came or went; of a slice, its bits */
     struct signer_slice slice; /* as it was before it was written */

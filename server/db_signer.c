@@ -112,7 +112,7 @@ static void add(struct db_signers *signers, const struct signer_change *c)
     sodium_memzero(&s->changes[s->count], sizeof *change);
 }
 
-static struct signer_undo *new_undo(struct db_signers *signers, int step)
+static struct signer_undo *new_undo(struct db_signers *signers, enum signer_step step)
 {
     struct signer_undo *undo;
 
