@@ -1,8 +1,10 @@
 /*
  * desk_account: an organiser's own password and one-time codes (see desk.h).
  *
- * The secret of the codes is made when somebody asks for it, shown once as a QR code, and kept only
- * when a code made with it comes back; until then it is nowhere but in the page's form.
+ * The secret of the codes is made when somebody asks for it with the password, shown as a QR code,
+ * and kept only when a code made with it comes back; until then it is nowhere but in the page's
+ * form. A seal beside it there says that this server made it, for this session: whoever has a
+ * session but not the password can turn on no codes of their own.
  */
 #include "desk.h"
 #include "password.h"
@@ -90,29 +92,72 @@ static void add_encoded(struct buf *out, const char *text)
     }
 }
 
+/* What is sealed: whose secret it is, and in which session. Thank-you pages are sealed with the
+ * same keys, and begin otherwise. */
+static void add_enrolment(struct buf *plain, const struct act *act,
+                          const uint8_t secret[TOTP_SECRET_LEN])
+{
+    buf_adds(plain, "petition-totp/v1\n");
+    buf_add(plain, act->hash, HASH_LEN);
+    buf_add(plain, secret, TOTP_SECRET_LEN);
+    buf_adds(plain, act->who.name);
+}
+
+static void seal_enrolment(struct buf *seal, const struct act *act,
+                           const uint8_t secret[TOTP_SECRET_LEN])
+{
+    struct buf plain;
+
+    buf_init(&plain, BUF_UNLIMITED);
+    add_enrolment(&plain, act, secret);
+    ephemeral_seal(desk_of(act)->ephemeral, seal, &plain, time(NULL));
+    buf_wipe(&plain);
+}
+
+/* True if the form's seal is of this secret, and not too old. */
+static bool is_sealed(const struct act *act, const uint8_t secret[TOTP_SECRET_LEN])
+{
+    struct buf expected, plain;
+    bool same;
+
+    buf_init(&expected, BUF_UNLIMITED);
+    buf_init(&plain, BUF_UNLIMITED);
+    add_enrolment(&expected, act, secret);
+    same =
+        ephemeral_open(desk_of(act)->ephemeral, &plain, act_field(act, "seal"), time(NULL)) == 0 &&
+        plain.len == expected.len && sodium_memcmp(plain.data, expected.data, plain.len) == 0;
+    buf_wipe(&expected);
+    buf_wipe(&plain);
+    return same;
+}
+
 static void answer_totp(struct act *act)
 {
     cJSON *page = desk_page_new(act, "totp");
     uint8_t secret[TOTP_SECRET_LEN];
     char text[TOTP_SECRET_TEXT];
-    struct buf uri, path;
+    struct buf uri, path, seal;
     int size = 0;
 
     randombytes_buf(secret, sizeof secret);
     totp_secret_text(text, secret);
     buf_init(&uri, BUF_UNLIMITED);
     buf_init(&path, BUF_UNLIMITED);
+    buf_init(&seal, BUF_UNLIMITED);
+    seal_enrolment(&seal, act, secret);
     buf_adds(&uri, "otpauth://totp/petition:");
     add_encoded(&uri, act->who.name);
     buf_printf(&uri, "?secret=%s&issuer=petition", text);
     draw_qr(&path, uri.data, &size);
     page_text(page, "secret", text);
+    page_text(page, "seal", seal.data);
     page_text(page, "path", path.data);
     page_format(page, "size", "%d", size);
     sodium_memzero(secret, sizeof secret);
     sodium_memzero(text, sizeof text);
     buf_wipe(&uri);
     buf_wipe(&path);
+    buf_release(&seal);
     desk_page_send(act, page, "totp", 200);
 }
 
@@ -127,10 +172,8 @@ static void begin_totp_confirm(struct act *act)
 {
     struct totp_act *t = (struct totp_act *)act;
 
-    act->why = "desk.error.code";
-    if (totp_secret_parse(t->secret, act_field(act, "secret")) != 0 ||
-        !totp_match(t->secret, act_field(act, "code"), time(NULL), &t->step))
-        act->status = 422;
+    if (totp_secret_parse(t->secret, act_field(act, "secret")) != 0)
+        act->status = 403;
     for (int i = 0; i < TOTP_RECOVERY_CODES; i++)
         totp_recovery_new(t->codes[i]);
 }
@@ -138,8 +181,18 @@ static void begin_totp_confirm(struct act *act)
 static int apply_totp_confirm(struct act *act, struct db *db)
 {
     struct totp_act *t = (struct totp_act *)act;
-    int result = db_totp_set(db, act->who.name, t->secret, t->step);
+    int result;
 
+    if (!is_sealed(act, t->secret)) {
+        act->status = 403;
+        return DB_OK;
+    }
+    if (!totp_match(t->secret, act_field(act, "code"), time(NULL), &t->step)) {
+        act->status = 422;
+        act->why = "desk.error.code";
+        return DB_OK;
+    }
+    result = db_totp_set(db, act->who.name, t->secret, t->step);
     for (int i = 0; i < TOTP_RECOVERY_CODES && result == DB_OK; i++) {
         uint8_t hash[HASH_LEN];
 

@@ -195,11 +195,12 @@ DESK_HANDLER(desk_get_organisers, .role = ROLE_OWNER, .answer = answer_organiser
 DESK_HANDLER_OF(desk_post_organiser, struct organiser_act, .role = ROLE_OWNER, .password = true,
                 .audit = "organiser.add", .begin = begin_add, .work = work_add, .apply = apply_add,
                 .answer = answer_change)
-DESK_HANDLER_OF(desk_post_role, struct organiser_act, .role = ROLE_OWNER, .audit = "organiser.role",
-                .begin = begin_role, .apply = apply_role, .answer = answer_change)
+DESK_HANDLER_OF(desk_post_role, struct organiser_act, .role = ROLE_OWNER, .password = true,
+                .audit = "organiser.role", .begin = begin_role, .apply = apply_role,
+                .answer = answer_change)
 DESK_HANDLER_OF(desk_post_remove, struct organiser_act, .role = ROLE_OWNER, .password = true,
                 .audit = "organiser.remove", .begin = begin_change, .apply = apply_remove,
                 .answer = answer_change)
-DESK_HANDLER_OF(desk_post_totp_remove, struct organiser_act, .role = ROLE_OWNER,
+DESK_HANDLER_OF(desk_post_totp_remove, struct organiser_act, .role = ROLE_OWNER, .password = true,
                 .audit = "totp.remove", .begin = begin_change, .apply = apply_totp_remove,
                 .answer = answer_change)

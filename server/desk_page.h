@@ -12,6 +12,7 @@
 #include "act.h"
 #include "batch.h"
 #include "delivery.h"
+#include "ephemeral.h"
 #include "hours.h"
 #include "page_data.h"
 #include "view.h"
@@ -23,6 +24,7 @@ struct desk {
     struct delivery *delivery;
     struct batches *batches;
     const struct delivery_config *delivery_config;
+    struct ephemeral *ephemeral;
 };
 
 #define DESK_HTML "text/html; charset=utf-8"

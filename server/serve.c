@@ -202,9 +202,10 @@ static int start_engines(struct server *s, struct buf *err)
                                        .writer = s->service.writer,
                                        .refuse = organiser_refuse,
                                        .user = &s->api};
-    s->desk = (struct desk){&s->service.view,   config,
-                            &s->service.hours,  s->service.delivery,
-                            s->service.batches, &s->service.delivery_config};
+    s->desk = (struct desk){&s->service.view,    config,
+                            &s->service.hours,   s->service.delivery,
+                            s->service.batches,  &s->service.delivery_config,
+                            s->service.ephemeral};
     s->gate = gate_open();
     s->live = live_new();
     if (live_load(s->live, s->service.writer) != 0) {

@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameS
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Desk, PASSWORD, formToken, totp } from './desk.mjs';
+import { Desk, PASSWORD, enrolment, formToken, totp } from './desk.mjs';
 import { Service, parallel, query, root, run, scratch, signer, sleep, succeed, until } from './harness.mjs';
 
 let service;
@@ -41,8 +41,8 @@ test('each warning of the overview goes when its cause is removed, and comes bac
     assert.deepEqual(await shown(), ['name', 'pepper', 'totp']);
 
     const page = await desk.post('/admin/account/totp', { password: PASSWORD });
-    const secret = /name="secret" value="([A-Z2-7]{32})"/.exec(page.text)[1];
-    assert.equal((await desk.post('/admin/account/totp/confirm', { secret, code: totp(secret) })).status, 200);
+    const { secret, seal } = enrolment(page);
+    assert.equal((await desk.post('/admin/account/totp/confirm', { secret, seal, code: totp(secret) })).status, 200);
     assert.deepEqual(await shown(), ['name', 'pepper']);
 
     await service.stop();
@@ -83,8 +83,9 @@ test('a base_url of http, where nobody can log in, is one warning at start; http
 test('the journal is read page by page to its first row, each row once, whatever the address asks for', async () => {
     const desk = await Desk.login(service);
     const form = formToken(await desk.get('/admin/account'));
-    assert.equal((await desk.post('/admin/organisers', { name: 'often', role: 'reader', new: PASSWORD, password: PASSWORD })).status, 303);
-    await parallel(130, 8, (i) => desk.send('/admin/organisers/role', { form, name: 'often', role: ['organiser', 'reader'][i % 2] }));
+    const delivery = await startDelivery(service, desk);
+    await isDone(desk, delivery);
+    await parallel(130, 8, (i) => desk.send(`${delivery}/handover/${i % 19 + 1}`, { form, day: '2017-10-23', note: String(i) }));
     const [{ last }] = await query(service.dir, 'SELECT max(id) AS last FROM audit');
     const rows = (page) => [...page.text.matchAll(/<li value="(\d+)">/g)].map(([, id]) => Number(id));
     const seen = [];

@@ -21,6 +21,11 @@ export function totp(secret, shift = 0) {
 
 export const formToken = (page) => /name="form" value="([^"]+)"/.exec(page.text)?.[1];
 
+const hidden = (page, name) => new RegExp(`name="${name}" value="([^"]+)"`).exec(page.text)?.[1];
+
+/** What the page with the QR code sends back beside the code: the secret, and its seal. */
+export const enrolment = (page) => ({ secret: hidden(page, 'secret'), seal: hidden(page, 'seal') });
+
 export class Desk {
     constructor(service) {
         this.service = service;

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 
-import { Desk, PASSWORD, formToken, totp } from './desk.mjs';
+import { Desk, PASSWORD, enrolment, formToken, totp } from './desk.mjs';
 import { Service, parallel, query, run, signer, sleep, until, withdrawCode } from './harness.mjs';
 
 let service;
@@ -234,7 +234,7 @@ test('each role is let in where it may go, and nowhere else', async () => {
 });
 
 test('the last owner stays one, and a role holds for sessions and tokens from the next request', async () => {
-    const give = async (name, role) => (await owner.post('/admin/organisers/role', { name, role })).status;
+    const give = async (name, role) => (await owner.post('/admin/organisers/role', { name, role, password: PASSWORD })).status;
     for (const name of ['slow', 'waiting']) // the operator's are owners
         assert.equal(await give(name, 'reader'), 303);
     assert.equal(await give('admin', 'reader'), 409);
@@ -263,8 +263,8 @@ test('who is removed can do nothing any more, and stays in the journal; the last
             assert.equal((await first.post('/admin/organisers', { name, role, new: PASSWORD, password: PASSWORD })).status, 303);
         const token = { authorization: `Bearer ${await other.token('gone')}` };
         const desk = await Desk.login(other, 'gone');
-        const secret = /name="secret" value="([A-Z2-7]{32})"/.exec((await desk.post('/admin/account/totp', { password: PASSWORD })).text)[1];
-        await desk.post('/admin/account/totp/confirm', { secret, code: totp(secret) });
+        const made = enrolment(await desk.post('/admin/account/totp', { password: PASSWORD }));
+        assert.equal((await desk.post('/admin/account/totp/confirm', { ...made, code: totp(made.secret) })).status, 200);
         assert.equal((await other.get('/api/v1/export/counts.csv', token)).status, 200);
         const started = await desk.post('/admin/deliveries');
         assert.equal(started.status, 303);
@@ -307,11 +307,11 @@ test('a one-time code is needed once turned on, works once, and a recovery code 
     assert.equal((await desk.post('/admin/account/totp', { password: 'wrong wrong wrong' })).status, 422);
     await sleep(2100);
     const page = await desk.post('/admin/account/totp', { password: PASSWORD });
-    const secret = /name="secret" value="([A-Z2-7]{32})"/.exec(page.text)[1];
+    const { secret, seal } = enrolment(page);
     assert.match(page.text, /<path fill="#000" d="M4 4h1v1h-1z/, 'a QR code');
     const code = totp(secret);
-    assert.equal((await desk.post('/admin/account/totp/confirm', { secret, code: '000000' })).status, 422);
-    const on = await desk.post('/admin/account/totp/confirm', { secret, code });
+    assert.equal((await desk.post('/admin/account/totp/confirm', { secret, seal, code: '000000' })).status, 422);
+    const on = await desk.post('/admin/account/totp/confirm', { secret, seal, code });
     const recovery = [...on.text.matchAll(/<code>([A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{5})<\/code>/g)].map((m) => m[1]);
     assert.equal(recovery.length, 10);
 
@@ -331,8 +331,79 @@ test('a one-time code is needed once turned on, works once, and a recovery code 
     const stored = await query(service.dir, 'SELECT count(*) AS n FROM recovery');
     assert.equal(stored[0].n, 8);
 
-    assert.equal((await owner.post('/admin/organisers/totp', { name: 'organiser' })).status, 303);
+    assert.equal((await owner.post('/admin/organisers/totp', { name: 'organiser', password: PASSWORD })).status, 303);
     assert.equal(await attempt(''), 303);
+});
+
+test('a session without the password turns no codes on, with a secret of its own or of another session', async () => {
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        const desk = await Desk.login(other);
+        const stolen = new Desk(other);
+        stolen.jar = new Map(desk.jar);
+        const stored = () => query(other.dir, "SELECT totp_secret AS secret FROM organiser WHERE name = 'admin'");
+        const confirm = (fields, by = stolen) => by.post('/admin/account/totp/confirm', { ...fields, code: fields.secret ? totp(fields.secret) : '000000' });
+        const own = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+        const second = await Desk.login(other);
+        const elsewhere = enrolment(await second.post('/admin/account/totp', { password: PASSWORD }));
+        const made = enrolment(await desk.post('/admin/account/totp', { password: PASSWORD }));
+        const expired = await desk.send('/admin/account/totp/confirm', { form: 'x' });
+        const said = (answer) => /<div class="box bad"[^]*?<\/div>/.exec(answer.text)[0];
+        for (const fields of [{ secret: own }, { secret: own, seal: '' }, { secret: own, seal: 'x' }, { ...made, secret: own },
+            { ...made, seal: `${made.seal[0] === 'A' ? 'B' : 'A'}${made.seal.slice(1)}` }, { secret: made.secret }, elsewhere, { seal: made.seal, secret: '' }]) {
+            const answer = await confirm(fields);
+            assert.equal(answer.status, 403, JSON.stringify(fields));
+            assert.equal(said(answer), said(expired));
+            assert.doesNotMatch(answer.text, /[A-Z2-7]{5}-[A-Z2-7]{5}-[A-Z2-7]{5}/);
+        }
+        assert.deepEqual((await stored()).map((row) => ({ ...row })), [{ secret: null }]);
+        assert.deepEqual(await query(other.dir, "SELECT 1 FROM audit WHERE act LIKE 'totp%'"), []);
+        await other.restart();
+        assert.equal((await confirm(made, desk)).status, 403, 'its key went with the process');
+        const again = enrolment(await desk.post('/admin/account/totp', { password: PASSWORD }));
+        assert.equal((await confirm(again, desk)).status, 200);
+    } finally {
+        await other.close();
+    }
+});
+
+test('turning codes off, a role and removing need the password, for others and for oneself', async () => {
+    const other = await Service.create();
+    try {
+        await other.organiser('rita', PASSWORD);
+        const acts = [['own', '/admin/account/totp/off', {}], ['self', '/admin/organisers/totp', { name: 'self' }],
+            ['setter', '/admin/organisers/role', { name: 'rita', role: 'reader' }], ['remover', '/admin/organisers/remove', { name: 'rita' }]];
+        const desks = [];
+        for (const [name, path] of acts) { // each of them an owner, for a wrong password makes its owner wait
+            await other.organiser(name, PASSWORD);
+            const desk = await Desk.login(other, name);
+            desks.push(desk);
+            if (path.includes('totp')) {
+                const made = enrolment(await desk.post('/admin/account/totp', { password: PASSWORD }));
+                assert.equal((await desk.post('/admin/account/totp/confirm', { ...made, code: totp(made.secret) })).status, 200);
+            }
+        }
+        const state = async () => (await query(other.dir, 'SELECT name, role, totp_secret IS NULL AS bare FROM organiser')).map(
+            ({ name, role, bare }) => [name, role, bare].join(' '));
+        const before_ = await state();
+        assert.deepEqual(before_, ['own 2 0', 'remover 2 1', 'rita 2 1', 'self 2 0', 'setter 2 1']);
+        for (const [i, [, path, fields]] of acts.entries()) {
+            const answer = await desks[i].post(path, fields);
+            assert.equal(answer.status, 422, path);
+            assert.match(answer.text, /This is not your password/);
+            const forms = (await desks[i].get(path.includes('account') ? '/admin/account' : '/admin/organisers')).text.split('<form ');
+            for (const form of forms.filter((text) => text.includes(`action="${path}"`)))
+                assert.match(form, /type="password" id="[^"]+" name="password"/, path);
+        }
+        assert.deepEqual(await state(), before_);
+        await sleep(2100);
+        for (const [i, [, path, fields]] of acts.entries())
+            assert.equal((await desks[i].post(path, { ...fields, password: PASSWORD })).status, 303, path);
+        assert.deepEqual(await state(), ['own 2 1', 'remover 2 1', 'self 2 1', 'setter 2 1']);
+    } finally {
+        await other.close();
+    }
 });
 
 // ---- finding and removing
