@@ -75,6 +75,7 @@ static void show(const struct desk *d, struct http_request *rq, enum outcome out
     char token[SESSION_TOKEN_TEXT], form[SESSION_TOKEN_TEXT];
     const char *out = http_query(rq, "said");
 
+    desk_page_languages(page, lang);
     session_new_token(token);
     session_form_token(form, token);
     page_text(page, "form", form);

@@ -85,10 +85,11 @@ const char *desk_say(const struct act *act, const char *key)
     return content_text(desk_of(act)->view->content, desk_lang(act), key);
 }
 
-static void add_languages(cJSON *page, enum lang current)
+void desk_page_languages(cJSON *page, enum lang current)
 {
     cJSON *languages = page_array(page, "languages");
 
+    page_flag(page, "switch", true);
     for (size_t i = 0; i < LANG__COUNT; i++) {
         cJSON *language = page_object(languages);
 
@@ -109,8 +110,17 @@ cJSON *desk_page_outside(const struct desk *d, enum lang lang, const char *name)
     page_text(page, "title", content_text(content, lang, key));
     page_text(page, "lang", lang_codes[lang]);
     page_text(page, "html_style", content->style.data);
-    page_flag(page, "switch", true);
-    add_languages(page, lang);
+    return page;
+}
+
+/* The links to the other languages GET the same address: that would lose what answers a POST, such
+ * as recovery codes, and often there is nothing to GET. */
+static cJSON *new_page(const struct act *act, const char *name)
+{
+    cJSON *page = desk_page_outside(desk_of(act), desk_lang(act), name);
+
+    if (!http_is_post(act->request))
+        desk_page_languages(page, desk_lang(act));
     return page;
 }
 
@@ -159,7 +169,7 @@ static void add_said(const struct act *act, cJSON *page)
 
 cJSON *desk_page_new(const struct act *act, const char *name)
 {
-    cJSON *page = desk_page_outside(desk_of(act), desk_lang(act), name);
+    cJSON *page = new_page(act, name);
     char form[SESSION_TOKEN_TEXT];
 
     act_form_token(act, form);
@@ -226,8 +236,7 @@ void desk_refuse(struct act *act)
     if (act->status == 503 || act->status == 429)
         http_set_header(act->request, "Retry-After", "5");
     /* Before the database has said who it is, nothing of the desk is shown. */
-    page = *act->who.name ? desk_page_new(act, name)
-                          : desk_page_outside(desk_of(act), desk_lang(act), name);
+    page = *act->who.name ? desk_page_new(act, name) : new_page(act, name);
     add_why(act, page);
     desk_page_send(act, page, name, act->status);
 }

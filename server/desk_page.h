@@ -41,6 +41,8 @@ cJSON *desk_page_new(const struct act *act, const char *name);
 void desk_page_send(const struct act *act, cJSON *page, const char *name, int status);
 /* A page without an act, for whoever is not logged in. */
 cJSON *desk_page_outside(const struct desk *d, enum lang lang, const char *name);
+/* Links to the same page in other languages: its address must answer a GET. */
+void desk_page_languages(cJSON *page, enum lang current);
 void desk_page_answer(const struct desk *d, struct http_request *rq, cJSON *page, const char *name,
                       int status);
 

@@ -549,3 +549,63 @@ test('the desk speaks the language that was chosen, and remembers it', async () 
     assert.match((await desk.get('/admin/deliveries')).text, /<html lang="km">/);
     assert.match((await desk.get('/admin?lang=xx')).text, /<html lang="km">/);
 });
+
+test('no answer to a POST leads where a GET is not allowed, and only the log-in offers other languages', async () => {
+    const other = await Service.create();
+    try {
+        await other.organiser('admin', PASSWORD);
+        const { index } = await other.sign(signer(1));
+        const desk = await Desk.login(other);
+        const seen = [];
+        /** The page's links, each looked at; the log-out is a form. */
+        const look = async (path, answer, status) => {
+            seen.push(path);
+            assert.equal(answer.status, status, path);
+            assert.match(answer.headers['content-type'], /html/, path);
+            const links = [...answer.text.matchAll(/ href="([^"]*)"/g)].map(([, link]) => link.replaceAll('&amp;', '&'))
+                .filter((link) => !/^(?:#|data:)/.test(link));
+            assert.ok(links.length > 0, path);
+            for (const link of new Set(links)) {
+                const { pathname, search } = new URL(link, `http://x${path}`);
+                const there = await desk.get(pathname + search);
+                assert.ok(there.status < 400, `${path} -> ${link}: ${there.status}`);
+            }
+            assert.equal(/hreflang=/.test(answer.text), path === '/admin/login', path);
+            return answer;
+        };
+        const post = async (path, fields, status) => look(path, await desk.post(path, fields), status);
+        const paper = 'name,country\nA,KH\n';
+        await post('/admin/find', { code: String(index) }, 200);
+        await post('/admin/find', { code: '9999' }, 404);
+        await post('/admin/void/preview', { index, why: 'test' }, 200);
+        await post('/admin/void', { index, why: 'whim' }, 422);
+        await post('/admin/paper/check', { csv: paper }, 200);
+        await post('/admin/paper/check', { csv: '' }, 422);
+        await post('/admin/paper/check', { csv: paper, label: 'x'.repeat(201) }, 422);
+        await post('/admin/paper', { csv: paper, after: '7' }, 409);
+        await post('/admin/paper/9/remove', { why: 'test' }, 404);
+        await post('/admin/deliveries/9/handover/1', { day: '2017-10-23' }, 404);
+        await post('/admin/deliveries/9/handover/1', { day: 'soon' }, 422);
+        await post('/admin/deliveries/9/complete', {}, 422);
+        await post('/admin/organisers', { name: 'a b' }, 422);
+        await post('/admin/organisers/role', { name: 'admin' }, 422);
+        await post('/admin/organisers/role', { name: 'admin', role: 'reader', password: PASSWORD }, 409);
+        await post('/admin/organisers/remove', { name: 'nobody', password: PASSWORD }, 404);
+        await post('/admin/organisers/totp', { name: '' }, 422);
+        await post('/admin/account/password', { new: 'short' }, 422);
+        const made = enrolment(await post('/admin/account/totp', { password: PASSWORD }, 200));
+        await post('/admin/account/totp/confirm', { ...made, code: '' }, 422);
+        const { text } = await post('/admin/account/totp/confirm', { ...made, code: totp(made.secret) }, 200);
+        assert.match(text, /<code>[A-Z2-7]{5}-/, 'the recovery codes');
+        for (const [, path] of ROUTES.filter(([method]) => method === 'POST'))
+            await look(path, await desk.send(path, { form: 'x' }), 403);
+        await post('/admin/exports/counts.csv', { password: 'wrong wrong wrong' }, 422);
+        await post('/admin/exports/sealed.jsonl', { password: 'wrong wrong wrong' }, 429);
+        await post('/admin/account/totp/off', {}, 429);
+        await look('/admin/login', await desk.tryLogin('admin', 'wrong wrong wrong'), 429);
+        await look('/admin/login', await desk.send('/admin/login', { form: 'x' }), 403);
+        assert.ok(new Set(seen).size > 18, 'all of them');
+    } finally {
+        await other.close();
+    }
+});
