@@ -75,6 +75,8 @@ static int apply(struct job *job, struct db *db)
         act->status = 401;
     else if (act->who.role < act->kind->role)
         act->status = 403;
+    else
+        act->status = act->verdict;
     if (act->status != 200 || (act->kind->password && !act->proven))
         return DB_OK;
     buf_clear(&act->detail);
@@ -128,13 +130,30 @@ static int chosen_lang(const struct http_request *rq)
     return lang ? lang_of(lang) : -1;
 }
 
-static void refuse(struct act *act, int status)
+static void answer_refusal(struct act *act)
 {
-    act->status = status;
-    if (act->kind->refuse && status != 401 && status != 403)
+    if (act->kind->refuse && act->status != 401 && act->status != 403)
         act->kind->refuse(act);
     else
         act->context->refuse(act);
+}
+
+/* Before anything was written. */
+static void refuse(struct act *act, int status)
+{
+    act->status = status;
+    act->unchanged = true;
+    if (status != 409 && status != 422)
+        act->why = NULL;
+    answer_refusal(act);
+}
+
+/* The transaction failed, perhaps after all was written. */
+static void refuse_unknown(struct act *act)
+{
+    act->status = 503;
+    act->why = http_is_post(act->request) ? "desk.error.unknown" : NULL;
+    answer_refusal(act);
 }
 
 static void on_written(struct http_request *rq, void *ctx)
@@ -143,7 +162,7 @@ static void on_written(struct http_request *rq, void *ctx)
 
     (void)rq;
     if (act->job.result != JOB_COMMITTED)
-        refuse(act, 503);
+        refuse_unknown(act);
     else if (act->status != 200)
         refuse(act, act->status);
     else
@@ -213,10 +232,12 @@ void act_start(struct http_request *rq, const struct act_context *context,
     buf_init(&act->detail, BUF_UNLIMITED);
     http_attach(rq, act, release_act);
     act->status = check(act, credential(act));
-    if (act->status == 200 && kind->begin)
-        kind->begin(act);
-    if (act->status == 200 && !reserve(act))
-        act->status = 503;
+    if (act->status == 200) {
+        if (kind->begin)
+            kind->begin(act);
+        act->verdict = act->status;
+        act->status = reserve(act) ? 200 : 503;
+    }
     if (act->status != 200) {
         refuse(act, act->status);
         return;

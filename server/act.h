@@ -8,7 +8,9 @@
  * commit answer() runs on the request thread.
  *
  * act->status is 200 until somebody refuses by setting another one: begin() or apply() (before its
- * first write). Then nothing goes into the trail, and refuse() answers instead of answer().
+ * first write). Then nothing goes into the trail, and refuse() answers instead of answer(). What
+ * begin() refuses is refused in the transaction, once it is known whose act it is and that the role
+ * suffices: so the form can be shown again.
  */
 #ifndef ACT_H
 #define ACT_H
@@ -55,7 +57,9 @@ struct act {
     uint8_t hash[HASH_LEN]; /* of the token or cookie */
     struct input form;      /* of a POST by a session */
     int status;
-    const char *why;          /* with a status of refusal: key of the text for a page, or NULL */
+    int verdict;              /* the status that begin() has set */
+    const char *why;          /* with 409, 422: key of the text for a page; NULL: the status' own */
+    bool unchanged;           /* refused, and it is known that nothing was changed */
     bool proven;              /* the password has been checked */
     struct organiser_row who; /* from apply() on */
     int lang;                 /* of enum lang: chosen with ?lang=, else the session's; -1: none */

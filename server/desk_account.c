@@ -131,15 +131,14 @@ static bool is_sealed(const struct act *act, const uint8_t secret[TOTP_SECRET_LE
     return same;
 }
 
-static void answer_totp(struct act *act)
+/* The page with the secret; after a wrong code (status 422) the same once more. */
+static void show_totp(struct act *act, const uint8_t secret[TOTP_SECRET_LEN], int status)
 {
     cJSON *page = desk_page_new(act, "totp");
-    uint8_t secret[TOTP_SECRET_LEN];
     char text[TOTP_SECRET_TEXT];
     struct buf uri, path, seal;
     int size = 0;
 
-    randombytes_buf(secret, sizeof secret);
     totp_secret_text(text, secret);
     buf_init(&uri, BUF_UNLIMITED);
     buf_init(&path, BUF_UNLIMITED);
@@ -153,12 +152,22 @@ static void answer_totp(struct act *act)
     page_text(page, "seal", seal.data);
     page_text(page, "path", path.data);
     page_format(page, "size", "%d", size);
-    sodium_memzero(secret, sizeof secret);
+    if (status == 422)
+        desk_problem(act, page, "code", "desk.error.code");
     sodium_memzero(text, sizeof text);
     buf_wipe(&uri);
     buf_wipe(&path);
     buf_release(&seal);
-    desk_page_send(act, page, "totp", 200);
+    desk_page_send(act, page, "totp", status);
+}
+
+static void answer_totp(struct act *act)
+{
+    uint8_t secret[TOTP_SECRET_LEN];
+
+    randombytes_buf(secret, sizeof secret);
+    show_totp(act, secret, 200);
+    sodium_memzero(secret, sizeof secret);
 }
 
 struct totp_act {
@@ -189,7 +198,6 @@ static int apply_totp_confirm(struct act *act, struct db *db)
     }
     if (!totp_match(t->secret, act_field(act, "code"), time(NULL), &t->step)) {
         act->status = 422;
-        act->why = "desk.error.code";
         return DB_OK;
     }
     result = db_totp_set(db, act->who.name, t->secret, t->step);
@@ -210,6 +218,14 @@ static void answer_totp_confirm(struct act *act)
     for (int i = 0; i < TOTP_RECOVERY_CODES; i++)
         page_text(page_object(codes), "code", t->codes[i]);
     desk_page_send(act, page, "recovery", 200);
+}
+
+static void refuse_totp_confirm(struct act *act)
+{
+    if (act->status == 422)
+        show_totp(act, ((const struct totp_act *)act)->secret, 422);
+    else
+        desk_refuse(act);
 }
 
 static void release_totp(struct act *act)
@@ -237,6 +253,7 @@ DESK_HANDLER_OF(desk_post_password, struct password_act, .role = ROLE_READER, .p
 DESK_HANDLER(desk_post_totp, .role = ROLE_READER, .password = true, .answer = answer_totp)
 DESK_HANDLER_OF(desk_post_totp_confirm, struct totp_act, .role = ROLE_READER, .audit = "totp.on",
                 .begin = begin_totp_confirm, .apply = apply_totp_confirm,
-                .answer = answer_totp_confirm, .release = release_totp)
+                .answer = answer_totp_confirm, .refuse = refuse_totp_confirm,
+                .release = release_totp)
 DESK_HANDLER(desk_post_totp_off, .role = ROLE_READER, .password = true, .audit = "totp.off",
              .apply = apply_totp_off, .answer = answer_totp_off)

@@ -18,7 +18,7 @@ static void go_back(struct act *act, const char *said)
 }
 
 /* A form about one delivery, and of it one addressee. */
-static void show_form(struct act *act, const char *name)
+static cJSON *new_form(const struct act *act, const char *name)
 {
     cJSON *page = desk_page_new(act, name);
     char today[11];
@@ -27,7 +27,7 @@ static void show_form(struct act *act, const char *name)
     page_format(page, "id", "%" PRId64, act_number(act, 0));
     page_format(page, "number", "%" PRId64, act_number(act, 1));
     page_text(page, "today", today);
-    desk_page_send(act, page, name, 200);
+    return page;
 }
 
 /* Sets the status if the delivery is not one that is done. */
@@ -51,6 +51,7 @@ static int need_done(struct act *act, struct db *db)
 struct handover_act {
     struct act act;
     struct handover_row row;
+    bool wrong_day, wrong_note;
 };
 
 static void begin_handover(struct act *act)
@@ -61,9 +62,10 @@ static void begin_handover(struct act *act)
     buf_init(&h->row.note, BUF_UNLIMITED);
     buf_init(&h->row.who, BUF_UNLIMITED);
     input_clean_line(&h->row.note, act_field(act, "note"));
-    act->why = "desk.error.handover";
-    if (!day_parse(&h->row.day, act_field(act, "day")) || h->row.day > day_of(time(NULL)) ||
-        input_code_points(h->row.note.data) > HANDOVER_NOTE_MAX)
+    h->wrong_day =
+        !day_parse(&h->row.day, act_field(act, "day")) || h->row.day > day_of(time(NULL));
+    h->wrong_note = input_code_points(h->row.note.data) > HANDOVER_NOTE_MAX;
+    if (h->wrong_day || h->wrong_note)
         act->status = 422;
     if (h->row.addressee < 1 || h->row.addressee > ADDRESSEE_COUNT)
         act->status = 404;
@@ -82,7 +84,6 @@ static int apply_handover(struct act *act, struct db *db)
     struct handover_act *h = (struct handover_act *)act;
     int result = need_done(act, db);
 
-    act->why = NULL;
     if (result != DB_OK || act->status != 200)
         return result;
     buf_clear(&h->row.who);
@@ -98,9 +99,35 @@ static void answer_handover(struct act *act)
     go_back(act, "handed");
 }
 
+static void show_handover(struct act *act, cJSON *page, const char *day, const char *note)
+{
+    page_text(page, "day", day);
+    page_text(page, "note", note);
+    desk_page_send(act, page, "handover", act->status);
+}
+
 static void answer_handover_form(struct act *act)
 {
-    show_form(act, "handover");
+    cJSON *page = new_form(act, "handover");
+
+    show_handover(act, page, cJSON_GetStringValue(cJSON_GetObjectItem(page, "today")), "");
+}
+
+static void refuse_handover(struct act *act)
+{
+    const struct handover_act *h = (const struct handover_act *)act;
+    cJSON *page;
+
+    if (act->status != 422) {
+        desk_refuse(act);
+        return;
+    }
+    page = new_form(act, "handover");
+    if (h->wrong_day)
+        desk_problem(act, page, "day", "desk.error.day");
+    if (h->wrong_note)
+        desk_problem(act, page, "note", "desk.error.note");
+    show_handover(act, page, act_field(act, "day"), act_field(act, "note"));
 }
 
 /* ---- completing */
@@ -136,14 +163,14 @@ static void answer_complete(struct act *act)
 
 static void answer_complete_form(struct act *act)
 {
-    show_form(act, "complete");
+    desk_page_send(act, new_form(act, "complete"), "complete", 200);
 }
 
 DESK_HANDLER(desk_get_handover, .role = ROLE_ORGANISER, .apply = need_done,
              .answer = answer_handover_form)
 DESK_HANDLER_OF(desk_post_handover, struct handover_act, .role = ROLE_ORGANISER,
                 .audit = "handover", .begin = begin_handover, .apply = apply_handover,
-                .answer = answer_handover, .release = release_handover)
+                .answer = answer_handover, .refuse = refuse_handover, .release = release_handover)
 DESK_HANDLER(desk_get_complete, .role = ROLE_ORGANISER, .apply = need_done,
              .answer = answer_complete_form)
 DESK_HANDLER(desk_post_complete, .role = ROLE_ORGANISER, .audit = "delivery.complete",

@@ -54,7 +54,32 @@ static int add_organisers(const struct act *act, struct db *db, cJSON *page)
     return result == DB_NO_ROW ? DB_OK : result;
 }
 
-static void answer_organisers(struct act *act)
+struct organiser_act {
+    struct act act;
+    const char *name;
+    int role;
+    bool wrong_name, wrong_new;
+    char hash[PASSWORD_HASH_MAX];
+};
+
+/* What was typed into the form for a new organiser, but no password, and what is wrong with it. */
+static void add_typed(const struct organiser_act *o, cJSON *page)
+{
+    const struct act *act = &o->act;
+
+    page_text(page, "typed_name", o->name);
+    if (o->wrong_name)
+        desk_problem(act, page, "name", "desk.error.organiser");
+    else if (act->status == 409)
+        desk_problem(act, page, "name", "desk.error.exists");
+    if (o->wrong_new)
+        desk_problem(act, page, "new", "desk.error.first_password");
+    if (act->verdict == 200 && !act->proven)
+        desk_problem(act, page, "own", "desk.error.password");
+}
+
+/* `refused`: the new organiser that was not added, or NULL. */
+static void show_organisers(struct act *act, const struct organiser_act *refused)
 {
     struct db *db = desk_read(act);
     cJSON *page;
@@ -64,24 +89,24 @@ static void answer_organisers(struct act *act)
         return;
     page = desk_page_new(act, "organisers");
     result = add_organisers(act, db, page);
-    add_roles(act, page, ROLE_READER);
+    add_roles(act, page, refused ? refused->role : (int)ROLE_READER);
+    if (refused)
+        add_typed(refused, page);
     desk_read_end(db);
     if (result == DB_OK) {
-        desk_page_send(act, page, "organisers", 200);
+        desk_page_send(act, page, "organisers", act->status);
         return;
     }
     cJSON_Delete(page);
     http_fail(act->request, 503);
 }
 
-/* ---- changes */
+static void answer_organisers(struct act *act)
+{
+    show_organisers(act, NULL);
+}
 
-struct organiser_act {
-    struct act act;
-    const char *name;
-    int role;
-    char hash[PASSWORD_HASH_MAX];
-};
+/* ---- changes */
 
 static void begin_change(struct act *act)
 {
@@ -89,15 +114,18 @@ static void begin_change(struct act *act)
 
     o->name = act_field(act, "name");
     o->role = role_of(act_field(act, "role"));
-    act->why = "desk.error.organiser";
-    if (!organiser_is_name(o->name))
+    o->wrong_name = !organiser_is_name(o->name);
+    if (o->wrong_name)
         act->status = 422;
 }
 
 static void begin_add(struct act *act)
 {
+    struct organiser_act *o = (struct organiser_act *)act;
+
     begin_change(act);
-    if (!password_is_good(act_field(act, "new")) || ((struct organiser_act *)act)->role < 0)
+    o->wrong_new = !password_is_good(act_field(act, "new"));
+    if (o->wrong_new || o->role < 0)
         act->status = 422;
 }
 
@@ -117,7 +145,6 @@ static int apply_add(struct act *act, struct db *db)
     struct organiser_act *o = (struct organiser_act *)act;
     int result = db_organiser_find(db, o->name);
 
-    act->why = "desk.error.exists";
     if (result == DB_OK)
         act->status = 409;
     if (result != DB_NO_ROW)
@@ -125,6 +152,17 @@ static int apply_add(struct act *act, struct db *db)
     buf_printf(&act->detail, "%s %s", o->name, role_names[o->role]);
     result = db_organiser_add(db, o->name, o->hash, day_of(time(NULL)));
     return result == DB_OK ? db_organiser_set_role(db, o->name, (enum role)o->role) : result;
+}
+
+/* A role that the form does not offer is nothing to be typed again. */
+static void refuse_add(struct act *act)
+{
+    const struct organiser_act *o = (const struct organiser_act *)act;
+
+    if (o->role >= 0 && (act->status == 409 || act->status == 422))
+        show_organisers(act, o);
+    else
+        desk_refuse(act);
 }
 
 static void begin_role(struct act *act)
@@ -194,7 +232,7 @@ static void answer_change(struct act *act)
 DESK_HANDLER(desk_get_organisers, .role = ROLE_OWNER, .answer = answer_organisers)
 DESK_HANDLER_OF(desk_post_organiser, struct organiser_act, .role = ROLE_OWNER, .password = true,
                 .audit = "organiser.add", .begin = begin_add, .work = work_add, .apply = apply_add,
-                .answer = answer_change)
+                .answer = answer_change, .refuse = refuse_add)
 DESK_HANDLER_OF(desk_post_role, struct organiser_act, .role = ROLE_OWNER, .password = true,
                 .audit = "organiser.role", .begin = begin_role, .apply = apply_role,
                 .answer = answer_change)

@@ -118,7 +118,10 @@ cJSON *desk_page_outside(const struct desk *d, enum lang lang, const char *name)
 static cJSON *new_page(const struct act *act, const char *name)
 {
     cJSON *page = desk_page_outside(desk_of(act), desk_lang(act), name);
+    char form[SESSION_TOKEN_TEXT];
 
+    act_form_token(act, form);
+    page_text(page, "form", form);
     if (!http_is_post(act->request))
         desk_page_languages(page, desk_lang(act));
     return page;
@@ -170,10 +173,7 @@ static void add_said(const struct act *act, cJSON *page)
 cJSON *desk_page_new(const struct act *act, const char *name)
 {
     cJSON *page = new_page(act, name);
-    char form[SESSION_TOKEN_TEXT];
 
-    act_form_token(act, form);
-    page_text(page, "form", form);
     page_text(page, "who", act->who.name);
     desk_word(act, page, "role", "desk.role", role_names[act->who.role]);
     page_flag(page, "may_act", act->who.role >= ROLE_ORGANISER);
@@ -224,21 +224,35 @@ static void add_why(const struct act *act, cJSON *page)
               desk_say(act, act->why ? act->why : key));
 }
 
-void desk_refuse(struct act *act)
+cJSON *desk_refusal(struct act *act)
 {
     const char *name = "refused";
     cJSON *page;
 
-    if (act->status == 401) {
-        http_redirect(act->request, 303, "/admin/login");
-        return;
-    }
     if (act->status == 503 || act->status == 429)
         http_set_header(act->request, "Retry-After", "5");
     /* Before the database has said who it is, nothing of the desk is shown. */
     page = *act->who.name ? desk_page_new(act, name) : new_page(act, name);
     add_why(act, page);
-    desk_page_send(act, page, name, act->status);
+    page_flag(page, "unchanged", act->unchanged && http_is_post(act->request));
+    return page;
+}
+
+void desk_refuse(struct act *act)
+{
+    if (act->status == 401)
+        http_redirect(act->request, 303, "/admin/login");
+    else
+        desk_page_send(act, desk_refusal(act), "refused", act->status);
+}
+
+void desk_problem(const struct act *act, cJSON *page, const char *field, const char *key)
+{
+    char name[40];
+
+    snprintf(name, sizeof name, "%s_error", field);
+    page_problem(page, field, desk_say(act, key));
+    page_text(page, name, desk_say(act, key));
 }
 
 /* ---- reading */
@@ -257,6 +271,7 @@ struct db *desk_read(struct act *act)
     if (!db) {
         log_error("desk: %s", err.data);
         act->status = 503;
+        act->why = NULL;
         desk_refuse(act);
     }
     buf_release(&err);

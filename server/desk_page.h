@@ -51,6 +51,11 @@ void desk_page_answer(const struct desk *d, struct http_request *rq, cJSON *page
 void desk_redirect(struct act *act, const char *path, const char *said);
 /* The context's refuse(): to the log-in, or a page that says what is wrong. */
 void desk_refuse(struct act *act);
+/* The data of that page, for a handler that adds to it and sends "refused" with act->status. */
+cJSON *desk_refusal(struct act *act);
+/* For a form that is shown again: what is wrong with the field, as the text of `key`, in the
+ * summary and as FIELD_error beside the field, whose id is `field`. */
+void desk_problem(const struct act *act, cJSON *page, const char *field, const char *key);
 
 /* Starts reading one state of the database; NULL after having answered 503. */
 struct db *desk_read(struct act *act);

@@ -62,6 +62,20 @@ static void start_work(struct paper_act *a, http_handler *resume)
     pthread_attr_destroy(&detached);
 }
 
+/* A refusal that gives the rows back, if there are any: they may be nowhere else. */
+static void refuse_rows(struct act *act)
+{
+    const char *rows = act_field(act, "csv");
+    cJSON *page = desk_refusal(act);
+
+    if (*rows) {
+        page_flag(page, "again", true);
+        page_text(page, "csv", rows);
+        page_text(page, "typed_label", act_field(act, "label"));
+    }
+    desk_page_send(act, page, "refused", act->status);
+}
+
 /* What is neither done nor shown row by row. */
 static void refuse_outcome(struct paper_act *a)
 {
@@ -80,7 +94,7 @@ static void refuse_outcome(struct paper_act *a)
 
     a->act.status = refusals[a->result.outcome].status;
     a->act.why = refusals[a->result.outcome].why;
-    desk_refuse(&a->act);
+    refuse_rows(&a->act);
 }
 
 /* ---- verdicts */
@@ -372,9 +386,9 @@ static void answer_removal(struct act *act)
 DESK_HANDLER(desk_get_paper, .answer = answer_list)
 DESK_HANDLER_OF(desk_post_paper_check, struct paper_act, .role = ROLE_ORGANISER,
                 .begin = begin_file, .apply = apply_check, .answer = answer_check,
-                .release = release_file)
+                .refuse = refuse_rows, .release = release_file)
 DESK_HANDLER_OF(desk_post_paper, struct paper_act, .role = ROLE_ORGANISER, .begin = begin_file,
-                .answer = answer_import, .release = release_file)
+                .answer = answer_import, .refuse = refuse_rows, .release = release_file)
 DESK_HANDLER(desk_get_paper_removal, .role = ROLE_ORGANISER, .answer = answer_removal_page)
 DESK_HANDLER_OF(desk_post_paper_removal, struct paper_act, .role = ROLE_ORGANISER,
                 .begin = begin_removal, .answer = answer_removal)

@@ -79,6 +79,19 @@ void page_number(cJSON *object, const char *name, uint64_t n, enum lang lang)
     buf_release(&text);
 }
 
+void page_problem(cJSON *page, const char *target, const char *text)
+{
+    cJSON *problems = cJSON_GetObjectItemCaseSensitive(page, "problems"), *problem;
+
+    if (!problems) {
+        problems = page_array(page, "problems");
+        page_flag(page, "problems_exist", true);
+    }
+    problem = page_object(problems);
+    page_text(problem, "target", target);
+    page_text(problem, "text", text);
+}
+
 void page_shared(cJSON *object, const char *name, cJSON *item)
 {
     if (item && !cJSON_AddItemReferenceToObject(object, name, item))

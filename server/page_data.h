@@ -30,6 +30,8 @@ void page_format(cJSON *object, const char *name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A number with the separators of the language. */
 void page_number(cJSON *object, const char *name, uint64_t n, enum lang lang);
+/* One of the page's `problems`, the list of what is wrong with a form; target is the field's id. */
+void page_problem(cJSON *page, const char *target, const char *text);
 /* A part that content owns and that outlives the page; absent if NULL. */
 void page_shared(cJSON *object, const char *name, cJSON *item);
 

@@ -87,7 +87,7 @@ static cJSON *add_field(const struct page *page, const struct view_form *form,
     object = page_member(page->data, name);
     if (reason != FIELD_OK) {
         page_text(object, "error", problem_text(page, field, reason));
-        page_problem(page, visible ? sign_field_names[field] : "sign",
+        page_problem(page->data, visible ? sign_field_names[field] : "sign",
                      problem_text(page, field, reason));
     }
     return object;
@@ -203,7 +203,7 @@ void view_withdraw(struct buf *out, const struct view *v, enum lang lang,
     page_text(field, "value", w->typed ? w->typed : "");
     if (error) {
         page_text(field, "error", page_say(&page, error));
-        page_problem(&page, "code", page_say(&page, error));
+        page_problem(page.data, "code", page_say(&page, error));
     }
     if (w->state == WITHDRAW_BUSY)
         page_text(page.data, "notice", page_say(&page, "withdraw.busy"));

@@ -24,7 +24,4 @@ void page_finish(struct page *page, const char *template, struct buf *out);
 /* A text of the catalogue. */
 const char *page_say(const struct page *page, const char *key);
 
-/* Adds to the list of what is wrong, with a link to the field. */
-void page_problem(const struct page *page, const char *target, const char *text);
-
 #endif

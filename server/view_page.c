@@ -55,16 +55,3 @@ void page_finish(struct page *page, const char *template, struct buf *out)
     template_render(content_template(c, template), out, c->catalogue[page->lang], page->data);
     cJSON_Delete(page->data);
 }
-
-void page_problem(const struct page *page, const char *target, const char *text)
-{
-    cJSON *problems = cJSON_GetObjectItemCaseSensitive(page->data, "problems"), *problem;
-
-    if (!problems) {
-        problems = page_array(page->data, "problems");
-        page_flag(page->data, "problems_exist", true);
-    }
-    problem = page_object(problems);
-    page_text(problem, "target", target);
-    page_text(problem, "text", text);
-}

@@ -177,7 +177,7 @@ void view_receipt(struct buf *out, const struct view *v, enum lang lang,
     page_text(field, "value", r->typed ? r->typed : "");
     if (error) {
         page_text(field, "error", page_say(&page, error));
-        page_problem(&page, "receipt", page_say(&page, error));
+        page_problem(page.data, "receipt", page_say(&page, error));
     }
     if (r->state == RECEIPT_BUSY)
         page_text(page.data, "notice", page_say(&page, "receipt.busy"));

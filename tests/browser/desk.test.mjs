@@ -138,6 +138,31 @@ for (const lang of ['en', 'fr', 'km'])
                 await page.locator('main form button').first().click();
                 await page.waitForURL('**/admin/account/totp');
                 await check('/totp');
+                const problem = async (what) => {
+                    await page.locator('.bad .error').first().waitFor();
+                    await check(what);
+                };
+                await page.locator('#code').fill('no code');
+                await page.locator('main form button').first().click();
+                await problem('/totp-wrong');
+                await page.goto(`${service.origin}/admin/deliveries/1/handover/1`);
+                await page.locator('#note').evaluate((field) => {
+                    field.value = 'x '.repeat(300);
+                });
+                await page.locator('main form button').first().click();
+                await problem('/handover-wrong');
+                await page.goto(`${service.origin}/admin/organisers`);
+                await page.locator('#name').fill('a b');
+                await page.locator('#new').fill(PASSWORD);
+                await page.locator('#own').fill(PASSWORD);
+                await page.locator('main form button').last().click();
+                await problem('/organisers-wrong');
+                await page.goto(`${service.origin}/admin/paper`);
+                await page.locator('#label').fill('x'.repeat(201));
+                await page.locator('#csv').fill('name,country\nA,KH');
+                await page.locator('main button').last().click();
+                await page.locator('main [role=alert]').waitFor();
+                await check('/paper-refused');
             });
     });
 
@@ -148,6 +173,15 @@ test('one-time codes: scan, confirm, keep the recovery codes, log in with the ne
         await page.locator('#password-on').fill(PASSWORD);
         await button(page, 'Turn them on').click();
         const secret = (await page.locator('main code').textContent()).trim();
+        const picture = await page.locator('main svg').innerHTML();
+        await page.getByLabel('The six digits').fill('no code');
+        await button(page, 'Turn codes on').click();
+        assert.match(await page.title(), /^Error: /);
+        await page.getByRole('alert').getByRole('link', { name: /^This code is not right/ }).click();
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'code');
+        assert.match(await page.locator('#code-error').textContent(), /the code that the app shows now/);
+        assert.equal((await page.locator('main code').textContent()).trim(), secret, 'what the phone has scanned');
+        assert.equal(await page.locator('main svg').innerHTML(), picture);
         await page.getByLabel('The six digits').fill(totp(secret));
         await button(page, 'Turn codes on').click();
         assert.equal(await page.locator('main code').count(), 10);
