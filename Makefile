@@ -8,7 +8,7 @@ MODULES = buf random log files peer config notify metrics \
           tlog tlog_reader tlog_proof opening audit_log lines row_check figures template compress compress_raw zip_stream \
           recent signer_set db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
           pepper petition_text content page_data \
-          listener probe http http_accept http_reply http_pages http_shared http_stats runkey ephemeral ticket \
+          listener probe http http_accept http_multipart http_reply http_pages http_shared http_stats runkey ephemeral ticket \
           hours writer head tiles watchdog view view_page view_receipt form submit removal paper batch publisher \
           annex letter archive archive_read removed mirror bundle bundle_spool bundle_figures delivery delivery_freeze delivery_build delivery_files download deliveries \
           fetch log_source log_check removed_check bundle_check things verify \

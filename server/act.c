@@ -194,15 +194,12 @@ static const char *credential(const struct act *act)
 /* The status to refuse with before the database is asked, or 200. */
 static int check(struct act *act, const char *given)
 {
-    size_t len;
-    const char *body = http_body(act->request, &len);
-
     if (!given)
         return 401;
     session_hash(act->hash, given);
     if (act->context->by == ACT_BY_TOKEN || !http_is_post(act->request))
         return 200;
-    if (input_parse_form(&act->form, body, len) != INPUT_OK)
+    if (http_form(act->request, &act->form) != INPUT_OK)
         return 400;
     return session_is_form_token(act_field(act, "form"), given) ? 200 : 403;
 }

@@ -1,10 +1,12 @@
 /*
  * desk_paper: batches of paper rows: a dry run, bringing one in, and taking one out (see desk.h).
  *
- * The rows are pasted into a form, so that it works without JavaScript and without a parser for
- * uploaded files; large files go in by `petition import`. Nothing is kept between the dry run and
- * the import: its page carries the rows, which are judged again. It also names the newest batch,
- * and the import is refused if there is a newer one: so a form that is sent twice counts once.
+ * The rows come as a file or pasted into a form, without JavaScript; larger files go in by
+ * `petition import`. Nothing is kept between the dry run and the import: its page carries the rows,
+ * which are judged again. All these forms are multipart/form-data, which does not blow up Khmer
+ * text threefold: what the dry run took also fits into the form of the import. It also names the
+ * newest batch, and the import is refused if there is a newer one: so a form that is sent twice
+ * counts once.
  *
  * Judging, importing and removing take too long for a request thread: each runs on a thread of its
  * own while the request is parked. How many there can be is limited by the forms in work.
@@ -19,13 +21,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DESK_ROWS_MAX 5000 /* that one page can show */
-#define SHOWN_BATCHES 200
+#define DESK_ROWS_MAX  5000    /* that one page can show */
+#define DESK_BYTES_MAX 1000000 /* of rows: leaves room for the rest of a form, and CRLF for LF */
+#define SHOWN_BATCHES  200
+
+_Static_assert(DESK_BYTES_MAX + 8 * DESK_ROWS_MAX < HTTP_LARGE_MAX_BYTES, "a form holds the rows");
 
 struct paper_act {
     struct act act;
     void (*work)(struct paper_act *a); /* on the thread of its own */
     struct batch_file file;
+    const char *problem; /* key of the text: why the rows are not looked at; or NULL */
+    bool uploaded;       /* it is the file's */
     struct batch_removal removal;
     struct batch_result result;
     struct buf label;
@@ -130,16 +137,38 @@ static void check(struct paper_act *a)
     batch_check(batches_of(&a->act), &a->file, &a->result);
 }
 
+/* A page with what was sent in its form; what is not text cannot be shown. */
+static cJSON *new_check_page(const struct paper_act *a)
+{
+    cJSON *page = desk_page_new(&a->act, "paper_check");
+
+    if (input_is_utf8(a->file.data, a->file.len))
+        page_text(page, "csv", a->file.data);
+    page_text(page, "typed_label", a->file.label);
+    return page;
+}
+
+static void show_problem(struct paper_act *a)
+{
+    const char *field = a->uploaded ? "file" : "csv";
+    cJSON *page = new_check_page(a);
+    cJSON *problem = page_object(page_array(page, "problems"));
+
+    page_flag(page, "problems_exist", true);
+    page_text(problem, "target", field);
+    page_text(problem, "text", desk_say(&a->act, a->problem));
+    page_text(page, a->uploaded ? "file_error" : "csv_error", desk_say(&a->act, a->problem));
+    desk_page_send(&a->act, page, "paper_check", 422);
+}
+
 /* The rows again, what is said of each, and what can be done next. */
 static void show_verdicts(struct paper_act *a)
 {
     const struct act *act = &a->act;
     const struct paper_totals *totals = &a->result.totals;
-    cJSON *page = desk_page_new(act, "paper_check");
+    cJSON *page = new_check_page(a);
     bool good = a->result.outcome == BATCH_DONE;
 
-    page_text(page, "csv", a->file.data);
-    page_text(page, "typed_label", a->file.label);
     page_format(page, "after", "%" PRId64, a->file.after);
     page_flag(page, "good", good);
     if (a->result.outcome == BATCH_FAULT) {
@@ -176,6 +205,39 @@ static void begin_file(struct act *act)
                                   .ctx = a};
 }
 
+/* For the dry run the rows may also be a file: one, and then nothing pasted. */
+static void begin_check(struct act *act)
+{
+    struct paper_act *a = (struct paper_act *)act;
+    const struct input_member *file = NULL;
+    size_t files = 0;
+    bool has_text = false, pasted = false;
+
+    begin_file(act);
+    for (size_t i = 0; i < act->form.count; i++) {
+        const struct input_member *m = &act->form.members[i];
+        bool is_text = m->type == INPUT_STRING && strcmp(m->name, "csv") == 0;
+
+        has_text |= is_text;
+        pasted |= is_text && *m->string;
+        if (m->type == INPUT_FILE && ++files && strcmp(m->name, "file") == 0)
+            file = m;
+    }
+    a->uploaded = files > 0 || !has_text;
+    if (files > 1)
+        a->problem = "desk.paper.error.files";
+    else if (files == 1 && pasted)
+        a->problem = "desk.paper.error.both";
+    else if (a->uploaded && !file)
+        a->problem = "desk.paper.error.file";
+    else if ((file ? file->len : a->file.len) > DESK_BYTES_MAX)
+        a->problem = "desk.paper.error.large";
+    if (file && !a->problem) {
+        a->file.data = file->string;
+        a->file.len = file->len;
+    }
+}
+
 static void release_file(struct act *act)
 {
     struct paper_act *a = (struct paper_act *)act;
@@ -210,6 +272,10 @@ static void answer_check(struct act *act)
 {
     struct paper_act *a = (struct paper_act *)act;
 
+    if (a->problem) {
+        show_problem(a);
+        return;
+    }
     a->work = check;
     a->file.lang = desk_lang(act);
     start_work(a, on_checked);
@@ -385,7 +451,7 @@ static void answer_removal(struct act *act)
 
 DESK_HANDLER(desk_get_paper, .answer = answer_list)
 DESK_HANDLER_OF(desk_post_paper_check, struct paper_act, .role = ROLE_ORGANISER,
-                .begin = begin_file, .apply = apply_check, .answer = answer_check,
+                .begin = begin_check, .apply = apply_check, .answer = answer_check,
                 .refuse = refuse_rows, .release = release_file)
 DESK_HANDLER_OF(desk_post_paper, struct paper_act, .role = ROLE_ORGANISER, .begin = begin_file,
                 .answer = answer_import, .refuse = refuse_rows, .release = release_file)

@@ -117,6 +117,8 @@ static int check_post(const struct http_request *rq)
         return 0;
     if (!http_header(rq, "Content-Length"))
         return 411;
+    if (http_is_multipart(rq))
+        return 0;
     return negotiate_media_type(http_header(rq, "Content-Type"), types[body]) ? 0 : 415;
 }
 

@@ -12,6 +12,7 @@
 #ifndef HTTP_H
 #define HTTP_H
 
+#include "input.h"
 #include "metrics.h"
 #include "peer.h"
 
@@ -23,10 +24,10 @@ struct http_request;
 typedef void http_handler(struct http_request *rq, void *ctx);
 
 enum http_method { HTTP_GET, HTTP_POST }; /* HEAD is answered as GET */
-/* LARGE_FORM: a form of up to HTTP_LARGE_MAX_BYTES, from whoever may_send_large knows, and
- * HTTP_LARGE_AT_ONCE at a time: a further one is answered 503. Anybody else's is read away, and he
- * is sent to large_login. So strangers take no place, and nobody makes the server hold more than a
- * few MiB. */
+/* LARGE_FORM: a form of up to HTTP_LARGE_MAX_BYTES, which may also be multipart/form-data, from
+ * whoever may_send_large knows, and HTTP_LARGE_AT_ONCE at a time: a further one is answered 503.
+ * Anybody else's is read away, and he is sent to large_login. So strangers take no place, and
+ * nobody makes the server hold more than a few MiB. */
 enum http_body {
     HTTP_BODY_NONE,
     HTTP_BODY_FORM,
@@ -113,6 +114,10 @@ const struct http_stats *http_stats(const struct http_server *s);
 
 const char *http_param(const struct http_request *rq, size_t i);
 const char *http_body(const struct http_request *rq, size_t *len); /* NUL-terminated */
+/* The form in the body, as input_parse_form: of a LARGE_FORM it may be multipart/form-data (RFC
+ * 7578). A part with a file name is an INPUT_FILE, whatever its media type; its name is not kept. A
+ * file without name and bytes is what a browser sends if none was chosen: it is left out. */
+enum input_reason http_form(const struct http_request *rq, struct input *in);
 /* A header's value, or NULL. */
 const char *http_header(const struct http_request *rq, const char *name);
 /* The token of `Authorization: Bearer …`, or NULL. */

@@ -1,8 +1,9 @@
 /*
  * http_internal: what the files of http share, and nobody else sees.
  *
- * http.c runs the server and a request's life; http_accept.c takes connections; http_reply.c makes
- * answers and serves handlers; http_pages.c holds the published set; http_stats.c counts.
+ * http.c runs the server and a request's life; http_accept.c takes connections; http_multipart.c
+ * reads forms; http_reply.c makes answers and serves handlers; http_pages.c holds the published
+ * set; http_stats.c counts.
  */
 #ifndef HTTP_INTERNAL_H
 #define HTTP_INTERNAL_H
@@ -87,6 +88,9 @@ bool http_send_shareable(struct http_request *rq, struct MHD_Response *response)
 
 /* Adds what every answer has. */
 void http_add_security_headers(const struct http_server *s, struct MHD_Response *response);
+
+/* http_multipart.c: true if the body is multipart/form-data, and may be. */
+bool http_is_multipart(const struct http_request *rq);
 
 /* http_stats.c */
 void http_stats_init(struct http_stats *stats);

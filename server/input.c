@@ -155,17 +155,20 @@ void input_clean_line(struct buf *out, const char *typed)
 
 /* ---- The list of members ---- */
 
+void input_drop_last(struct input *in)
+{
+    struct input_member *m = &in->members[--in->count];
+
+    if (m->string)
+        sodium_memzero(m->string, m->type == INPUT_FILE ? m->len : strlen(m->string));
+    free(m->string);
+    free(m->name);
+}
+
 void input_release(struct input *in)
 {
-    for (size_t i = 0; i < in->count; i++) {
-        struct input_member *m = &in->members[i];
-
-        if (m->string)
-            sodium_memzero(m->string, strlen(m->string));
-        free(m->string);
-        free(m->name);
-    }
-    in->count = 0;
+    while (in->count > 0)
+        input_drop_last(in);
 }
 
 const struct input_member *input_find(const struct input *in, const char *name, bool *again)
@@ -184,8 +187,7 @@ const struct input_member *input_find(const struct input *in, const char *name, 
     return found;
 }
 
-/* An empty member at the end of the list; NULL if the list is full. */
-static struct input_member *add_member(struct input *in)
+struct input_member *input_add(struct input *in)
 {
     struct input_member *m;
 
@@ -246,7 +248,7 @@ static enum input_reason add_pair(struct input *in, const char *pair, size_t len
 
     if (name_len == 0)
         return INPUT_MALFORMED;
-    m = add_member(in);
+    m = input_add(in);
     if (!m)
         return INPUT_TOO_MANY;
     m->type = INPUT_STRING;
@@ -324,7 +326,7 @@ static enum input_reason scan_json(const char *text, size_t len)
 static enum input_reason take_members(struct input *in, cJSON *object)
 {
     for (cJSON *item = object->child; item; item = item->next) {
-        struct input_member *m = add_member(in);
+        struct input_member *m = input_add(in);
 
         if (!m)
             return INPUT_TOO_MANY;

@@ -13,7 +13,8 @@
 #define INPUT_BODY_MAX_BYTES 8192
 #define INPUT_MEMBERS_MAX    32
 
-enum input_type { INPUT_STRING, INPUT_BOOL, INPUT_OTHER }; /* OTHER: number, null, array, object */
+/* OTHER: number, null, array, object. FILE: of multipart/form-data (http_form). */
+enum input_type { INPUT_STRING, INPUT_BOOL, INPUT_OTHER, INPUT_FILE };
 
 enum input_reason {
     INPUT_OK,
@@ -25,7 +26,8 @@ enum input_reason {
 struct input_member {
     char *name;
     enum input_type type;
-    char *string; /* INPUT_STRING: the decoded value; else NULL */
+    char *string; /* INPUT_STRING: the decoded value; INPUT_FILE: its bytes; else NULL */
+    size_t len;   /* INPUT_FILE: of them; they may be anything */
     bool truth;   /* INPUT_BOOL */
 };
 
@@ -39,6 +41,11 @@ enum input_reason input_parse_form(struct input *in, const char *body, size_t le
 enum input_reason input_parse_json(struct input *in, const char *body, size_t len);
 /* Overwrites the values (they may be personal) and frees them. */
 void input_release(struct input *in);
+
+/* For whoever reads another syntax: an empty member at the end; NULL if the list is full. */
+struct input_member *input_add(struct input *in);
+/* Overwrites the last member and takes it off. */
+void input_drop_last(struct input *in);
 
 /* The first member of that name, or NULL; *again tells whether there is a second one. */
 const struct input_member *input_find(const struct input *in, const char *name, bool *again);

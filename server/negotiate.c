@@ -193,6 +193,29 @@ bool negotiate_media_type(const char *content_type, const char *wanted)
     return len == strlen(wanted) && strncasecmp(content_type, wanted, len) == 0;
 }
 
+bool negotiate_boundary(const char *content_type, char boundary[NEGOTIATE_BOUNDARY_MAX + 1])
+{
+    static const char name[] = "boundary=";
+    const char *at = strchr(content_type, ';');
+    bool quoted;
+    size_t len;
+
+    if (!at)
+        return false;
+    at += 1 + strspn(at + 1, " \t");
+    if (strncmp(at, name, strlen(name)) != 0)
+        return false;
+    at += strlen(name);
+    quoted = *at == '"';
+    at += quoted;
+    len = strspn(at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=?");
+    if (len < 1 || len > NEGOTIATE_BOUNDARY_MAX || strcmp(at + len, quoted ? "\"" : "") != 0)
+        return false;
+    memcpy(boundary, at, len);
+    boundary[len] = '\0';
+    return true;
+}
+
 int64_t negotiate_length(const char *content_length)
 {
     size_t digits = strspn(content_length, "0123456789");

@@ -2,7 +2,7 @@
  * negotiate: what a request's path and headers ask for. Pure functions on C strings.
  *
  * Sources: RFC 9110 sections 5.6 (tokens), 12.5.3 (Accept-Encoding), 12.5.4 (Accept-Language),
- * 13.1.2 (If-None-Match), 8.3 (Content-Type).
+ * 13.1.2 (If-None-Match), 8.3 (Content-Type); RFC 2046 section 5.1.1 (boundaries).
  */
 #ifndef NEGOTIATE_H
 #define NEGOTIATE_H
@@ -38,6 +38,11 @@ bool negotiate_etag(const char *if_none_match, const char *etag);
 
 /* True if the Content-Type (may be NULL) is that media type, whatever its parameters. */
 bool negotiate_media_type(const char *content_type, const char *wanted);
+
+/* The boundary of a multipart Content-Type of which it is the only parameter. False if there is no
+ * such boundary, or it is none (RFC 2046 section 5.1.1; spaces are not accepted). */
+#define NEGOTIATE_BOUNDARY_MAX 70
+bool negotiate_boundary(const char *content_type, char boundary[NEGOTIATE_BOUNDARY_MAX + 1]);
 
 /* A Content-Length of at most 18 digits; -1 for anything else. */
 int64_t negotiate_length(const char *content_length);

@@ -72,6 +72,37 @@ test('without scripts: log in, deliver, hand over, find and remove', async () =>
     });
 });
 
+test('without scripts: choose a file of paper rows, check it, mend it, bring it in', async () => {
+    await visit(browser, service, { script: false, viewport: PHONE }, async (page) => {
+        const file = (name, text) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(text) });
+        const choose = (chosen) => page.getByLabel('The file with the rows').setInputFiles(chosen);
+        await login(page);
+        await page.getByRole('link', { name: 'Paper sheets', exact: true }).click();
+        await button(page, 'Check the file').click();
+        assert.equal(new URL(page.url()).pathname, '/admin/paper', 'the browser asks for a file');
+        await page.locator('#file').evaluate((field) => field.removeAttribute('required'));
+        await button(page, 'Check the file').click();
+        await page.getByRole('link', { name: 'Choose the file with the rows.' }).click();
+        assert.ok(await page.locator('#file').evaluate((field) => field === document.activeElement));
+        await choose(file('ក្រដាស \"1\".csv', 'name,country\nសុខ ដារ៉ា,KH\nB,XX\n'));
+        await page.locator('#file-label').fill('Box 5');
+        await button(page, 'Check the file').click();
+        await page.getByText('Wrong rows: 1 of 2.').waitFor();
+        assert.equal(await page.locator('#csv').inputValue(), 'name,country\nសុខ ដារ៉ា,KH\nB,XX\n');
+        assert.equal(await page.locator('#file-label').inputValue(), 'Box 5');
+        await choose(file('2.csv', '\uFEFFname,country\r\nសុខ ដារ៉ា,KH\r\n'));
+        await button(page, 'Check the file').click();
+        await page.getByText('Rows: 1. All of them are correct.').waitFor();
+        await button(page, 'Bring in the rows: 1').click();
+        await page.getByText('The batch is in.').waitFor();
+        await page.getByRole('heading', { name: /^Batch \d+ – Box 5$/ }).waitFor();
+        await page.getByRole('link', { name: /^Remove batch/ }).first().click();
+        await page.getByLabel('it was a test').check();
+        await button(page, 'Remove the rows: 1').click();
+        await page.getByText('The batch is removed.').waitFor();
+    });
+});
+
 test('a letter is shown with its own style under the policy', async () => {
     await visit(browser, service, {}, async (page) => {
         await login(page);
@@ -118,6 +149,14 @@ for (const lang of ['en', 'fr', 'km'])
                 await page.locator('main form button').first().click();
                 await page.waitForURL('**/admin/void/preview');
                 await check('/void');
+                for (const chosen of [[], { name: 'a.csv', mimeType: 'text/csv', buffer: Buffer.from('name,country\nB\xE9,KH', 'latin1') }]) {
+                    await page.goto(`${service.origin}/admin/paper`);
+                    await page.locator('#file').evaluate((field) => field.removeAttribute('required'));
+                    await page.locator('#file').setInputFiles(chosen);
+                    await page.locator('main button').first().click();
+                    await page.waitForURL('**/admin/paper/check');
+                    await check('/paper-file');
+                }
                 for (const rows of ['name,country\nA,KH\nB,\nwww.example.org,KH', 'name,country\nA,KH\nB,FR']) {
                     await page.goto(`${service.origin}/admin/paper`);
                     await page.locator('#csv').fill(rows);

@@ -1,5 +1,5 @@
-// Paper sheets at the desk: the dry run with a verdict for each row, bringing a batch in, the list, and
-// taking a batch out, in three languages and without any script.
+// Paper sheets at the desk, pasted or as a file: the dry run with a verdict for each row, bringing a batch in,
+// the list, and taking a batch out, in three languages and without any script.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -45,6 +45,28 @@ class Desk {
 
     check(csv, label = '') {
         return this.post('/admin/paper/check', { csv, label });
+    }
+
+    /** Sends parts as multipart/form-data: [name, value], or [name, bytes, file name]. */
+    async send(target, parts, form = this.token) {
+        const data = new FormData();
+        if (form !== undefined)
+            data.append('form', form);
+        for (const [name, value, file] of parts)
+            if (file === undefined)
+                data.append(name, value);
+            else
+                data.append(name, new Blob([value], { type: 'text/csv' }), file);
+        const encoded = new Response(data);
+        return this.raw(target, Buffer.from(await encoded.arrayBuffer()), encoded.headers.get('content-type'));
+    }
+
+    raw(target, body, type) {
+        return service.form(target, body, { cookie: this.cookie, 'content-type': type });
+    }
+
+    upload(csv, label = '') {
+        return this.send('/admin/paper/check', [['file', csv, 'sheet.csv'], ['label', label]]);
     }
 
     /** Checks, then commits what the page of the check holds. */
@@ -271,10 +293,211 @@ test('large forms are for live sessions, four at once, at most 1 MiB; anybody el
     assert.equal((await desk.check(csv)).status, 200);
 });
 
+test('a file gives the dry run of its rows, pasted, and is brought in from there', async () => {
+    const desk = await Desk.enter();
+    const before_ = await figures();
+    for (const [csv, status] of [[GOOD, 200], [`${GOOD}nobody,XX\n`, 422], ['name\nA\n', 422], ['', 422], ['\uFEFFname;country\nA;KH\n', 200]]) {
+        const [file, pasted] = [await desk.upload(csv, 'box <7>'), await desk.check(csv, 'box <7>')];
+        assert.equal(file.status, status);
+        assert.equal(file.text, pasted.text);
+    }
+    assert.deepEqual(await figures(), before_, 'nothing is stored');
+    const page = await desk.upload(GOOD, 'by file');
+    assert.match(page.text, /<form method="post" action="\/admin\/paper" enctype="multipart\/form-data">/);
+    const done = await desk.send('/admin/paper', Object.entries(commitForm(page.text)));
+    assert.equal(done.headers.location, '/admin/paper?said=paper_in');
+    assert.equal((await figures()).live, before_.live + 3);
+    assert.equal((await batches()).at(-1).label, 'by file');
+});
+
+test('what fits into the dry run fits into the commit, in Khmer too; more than 1 MB is refused', async () => {
+    const desk = await Desk.enter();
+    const before_ = await figures();
+    const row = `${'ក'.repeat(60)},,KH,\n`;
+    const csv = `name,contact,country,visibility\n${row.repeat(5000)}`;
+    assert.ok(Buffer.byteLength(csv) < 1_000_000 && encodeURIComponent(csv).length > 2 * 1024 * 1024, 'urlencoded it would not fit');
+    const page = await desk.upload(csv);
+    assert.equal(page.status, 200);
+    // A browser sends the lines of a textarea with CRLF.
+    const fields = { ...commitForm(page.text) };
+    fields.csv = fields.csv.replaceAll('\n', '\r\n');
+    assert.equal((await desk.send('/admin/paper', Object.entries(fields))).status, 303);
+    assert.equal((await figures()).live, before_.live + 5000);
+    for (const [field, parts] of [['file', [['file', 'x'.repeat(1_000_001), 'a.csv']]], ['csv', [['csv', 'x'.repeat(1_000_001)]]]]) {
+        const answer = await desk.send('/admin/paper/check', parts);
+        assert.equal(answer.status, 422);
+        assert.match(answer.text, new RegExp(`href="#${field}">This is more than 1 MB\\.`));
+    }
+    assert.equal((await desk.upload('x'.repeat(1024 * 1024))).status, 413);
+});
+
+/** A refusal that names the field: in the summary, beside it, and what was pasted is still there. */
+function assertProblem(answer, text) {
+    assert.equal(answer.status, 422, answer.text);
+    assert.match(answer.text, new RegExp(`<div class="box bad" role="alert"[^]*<li><a href="#file">${text}</a></li>`));
+    assert.match(answer.text, new RegExp(`<p class="error" id="file-error">${text}</p>\\s*<input type="file" id="file"[^>]*file-error" aria-invalid="true"`));
+    assert.doesNotMatch(answer.text, /action="\/admin\/paper"/);
+}
+
+test('no file, two files, and a file beside pasted text are refused beside the field', async () => {
+    const desk = await Desk.enter();
+    const before_ = await figures();
+    const check = (...parts) => desk.send('/admin/paper/check', [...parts, ['label', 'box 9']]);
+    const [none, two, both] = ['Choose the file with the rows\\.', 'Choose only one file\\. [^<]*', 'A file and pasted text came together\\. [^<]*'];
+    assertProblem(await check(), none);
+    assertProblem(await check(['file', '', '']), none); // what a browser sends if none was chosen
+    assertProblem(await check(['file', GOOD]), none); // a field, no file
+    assertProblem(await check(['sheet', GOOD, 'a.csv']), none);
+    assertProblem(await check(['file', GOOD, 'a.csv'], ['file', GOOD, 'b.csv']), two);
+    assertProblem(await check(['file', '', 'a.csv'], ['file', GOOD, 'b.csv']), two);
+    assertProblem(await check(['file', GOOD, 'a.csv'], ['other', GOOD, 'b.csv']), two);
+    const mixed = await check(['file', GOOD, 'a.csv'], ['csv', 'name,country\nA,KH']);
+    assertProblem(mixed, both);
+    assert.match(mixed.text, /<textarea id="csv"[^>]*>\nname,country\r?\nA,KH<\/textarea>/);
+    assert.match(mixed.text, /id="file-label" name="label" value="box 9"/);
+    assertProblem(await check(['csv', GOOD], ['csv', GOOD], ['file', GOOD, 'a.csv']), both);
+    assert.equal((await check(['file', GOOD, 'a.csv'], ['csv', ''])).status, 200, 'an empty field beside it is none');
+    const twice = await check(['csv', GOOD], ['csv', GOOD]);
+    assert.equal(twice.status, 422);
+    assert.match(twice.text, /there are no rows/, 'as it is urlencoded');
+    assert.match((await desk.upload('')).text, /Line 1: there are no rows/);
+    const commit = await desk.send('/admin/paper', [['file', GOOD, 'a.csv'], ['after', String(before_.batches)]]);
+    assert.equal(commit.status, 422, 'the second step takes no file');
+    assert.deepEqual(await figures(), before_);
+});
+
+test('a file in another encoding is explained, and not shown', async () => {
+    const desk = await Desk.enter();
+    const utf16 = (text) => Buffer.from(text, 'utf16le');
+    const swapped = Buffer.from(utf16('\uFEFFname\tcountry\r\n')).swap16();
+    for (const [bytes, line] of [[utf16('\uFEFFname\tcountry\r\nSok\tKH\r\n'), 1], [swapped, 1], [utf16('name,country\r\nA,KH'), 1],
+        [Buffer.from('name,country\nRen\xE9,FR\n', 'latin1'), 2], [Buffer.from('name,country\nA,KH\nB\0C,KH\n'), 3],
+        [Buffer.from('504b0304140006000800', 'hex'), 1], [Buffer.alloc(100), 1]]) {
+        const answer = await desk.upload(bytes);
+        assert.equal(answer.status, 422);
+        assert.match(answer.text, new RegExp(`Line ${line}: this is not text in UTF-8\\. Save the sheet as “CSV UTF-8”`));
+        assert.match(answer.text, /<textarea id="csv"[^>]*>\n<\/textarea>/);
+    }
+});
+
+// A multipart body as bytes: what stands between the pieces can be broken.
+const BOUNDARY = '----formBoundary7';
+const TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
+const part = (head, value) => `--${BOUNDARY}\r\nContent-Disposition: form-data; ${head}\r\n\r\n${value}\r\n`;
+const body = (token, more = '') => `${part('name="form"', token)}${part('name="label"', 'box')}`
+    + `${part('name="file"; filename="a.csv"\r\nContent-Type: text/csv', GOOD)}${more}--${BOUNDARY}--\r\n`;
+
+test('a broken multipart body is 400, at whatever byte it is cut off', async () => {
+    const desk = await Desk.enter();
+    const check = (text, type = TYPE) => desk.raw('/admin/paper/check', text, type);
+    const good = body(desk.token);
+    assert.equal((await check(good)).status, 200);
+    assert.equal((await check(good.slice(0, -2))).status, 200, 'the last line break may be missing');
+    assert.equal((await check(good, `multipart/form-data; boundary="${BOUNDARY}"`)).status, 200);
+    const broken = {
+        'no parts': `--${BOUNDARY}\r\n`,
+        'nothing': '',
+        'a preamble': `x\r\n${good}`,
+        'an epilogue': `${good}x`,
+        'NUL behind the end': `${good.slice(0, -2)}\0\0`,
+        'a part without a name': body(desk.token, part('filename="b.csv"', GOOD)),
+        'an empty name': body(desk.token, part('name=""', 'x')),
+        'a name that is not UTF-8': Buffer.from(body(desk.token, part('name="\xE9"', 'x')), 'latin1'),
+        'a field that is not UTF-8': Buffer.from(body(desk.token, part('name="x"', '\xE9')), 'latin1'),
+        'a field with NUL': body(desk.token, part('name="x"', 'a\0b')),
+        'no headers': body(desk.token, `--${BOUNDARY}\r\nrest\r\n`),
+        'a transfer encoding': body(desk.token, part('name="x"\r\nContent-Transfer-Encoding: base64', 'eA==')),
+        'a header as long as the buffer': body(desk.token, part(`name="x"; filename="${'y'.repeat(5000)}"`, 'x')),
+        'too many parts': body(desk.token, part('name="x"', 'x').repeat(40)),
+    };
+    for (const [what, text] of Object.entries(broken))
+        assert.equal((await check(text)).status, 400, what);
+    for (const type of ['multipart/form-data', 'multipart/form-data; boundary=', 'multipart/form-data; boundary="',
+        'multipart/form-data; boundary=""', `${TYPE}x`, `multipart/form-data; boundary="${BOUNDARY}`, `${TYPE}; charset=utf-8`,
+        `multipart/form-data; boundary=${'x'.repeat(71)}`, 'multipart/form-data; boundary=a b'])
+        assert.equal((await check(good, type)).status, 400, type);
+    assert.match((await check(good.slice(0, -5))).text, /The form could not be read\. Go back and send it again\./);
+    const inner = (last) => `--x\r\nContent-Disposition: attachment; filename="b.csv"\r\n\r\n${GOOD}\r\n--x\r\n`
+        + `Content-Disposition: attachment; filename="c.csv"\r\n\r\n${GOOD}${last}`;
+    for (const last of ['\r\n--x--', '\r\n--x', ''])
+        for (const boundary of ['; boundary=x', '; boundary=', ''])
+            assert.equal((await check(body(desk.token, part(`name="more"\r\nContent-Type: multipart/mixed${boundary}`, inner(last))))).status,
+                400, 'a form within the form');
+    // Behind a file that was not chosen, too: its part is gone when the next one begins.
+    for (const whole of [good, body(desk.token, part('name="more"; filename=""', '') + part('name="x"', GOOD))])
+        for (let cut = 0; cut < whole.length - 2; cut++) {
+            const { status } = await check(whole.slice(0, cut));
+            assert.equal(status, 400, `cut at ${cut}`);
+        }
+});
+
+test('no mutated multipart body brings the server down', async () => {
+    const desk = await Desk.enter();
+    const before_ = await figures();
+    const { pid } = service.child;
+    const good = Buffer.from(body(desk.token));
+    let seed = 7;
+    const random = (below) => (seed = (seed * 48271) % 2147483647) % below;
+    const pieces = [`--${BOUNDARY}`, '\r\n', '\r\n--', '--', '\0', '"', 'name="', 'filename="', '\n', '\r',
+        'Content-Type: multipart/mixed; boundary=x\r\n', 'Content-Type: multipart/mixed; boundary=\r\n', '\r\n--x', '\r\n--x--', `\r\n--${BOUNDARY}--`];
+    const mutate = (bytes) => {
+        const at = random(bytes.length);
+        const [left, right] = [bytes.subarray(0, at), bytes.subarray(at)];
+        return [() => Buffer.concat([left, Buffer.from(pieces[random(pieces.length)]), right]),
+            () => Buffer.concat([left, right.subarray(random(40))]),
+            () => Buffer.concat([left, Buffer.from([random(256)]), right.subarray(1)]),
+            () => Buffer.concat([left, right.subarray(0, random(200)), right])][random(4)]();
+    };
+    const seen = {};
+    for (let i = 0; i < 600; i++) {
+        let bytes = good;
+        for (let times = 1 + random(3); times > 0; times--)
+            bytes = mutate(bytes);
+        const { status } = await desk.raw('/admin/paper/check', bytes, TYPE);
+        assert.ok([200, 400, 403, 422].includes(status), `${status}: ${JSON.stringify(bytes.toString('latin1'))}`);
+        seen[status] = (seen[status] ?? 0) + 1;
+    }
+    for (const status of [200, 400, 403, 422])
+        assert.ok(seen[status] > 0, `${status} occurs: ${JSON.stringify(seen)}`);
+    assert.equal(service.child.pid, pid);
+    assert.equal(service.child.exitCode, null);
+    assert.equal((await desk.upload(GOOD)).status, 200);
+    assert.deepEqual(await figures(), before_);
+});
+
+test('a file needs the log-in, the role and the token; other types and other forms stay as they were', async () => {
+    const desk = await Desk.enter();
+    const other = await Desk.enter();
+    const file = ['file', GOOD, 'a.csv'];
+    for (const token of [undefined, '', other.token])
+        assert.equal((await desk.send('/admin/paper/check', [file], token ?? '')).status, 403);
+    assert.equal((await desk.send('/admin/paper/check', [file, ['form', desk.token]])).status, 403, 'the token twice is none');
+    assert.equal((await desk.send('/admin/paper/check', [['form', desk.token, 'token'], file], '')).status, 403);
+    const rita = await Desk.enter('rita');
+    rita.token ??= hidden((await rita.get('/admin')).text, 'form');
+    assert.equal((await rita.upload(GOOD)).status, 403);
+    const nobody = Object.assign(new Desk(), { cookie: '', token: desk.token });
+    for (const csv of [GOOD, `name,country\n${'A,KH\n'.repeat(4000)}`])
+        assert.equal((await nobody.upload(csv)).headers.location, '/admin/login');
+    for (const type of ['text/csv', 'text/plain', 'application/json', 'multipart/mixed; boundary=x', 'multipart/form-datax; boundary=x', ''])
+        assert.equal((await desk.raw('/admin/paper/check', body(desk.token), type)).status, 415, type);
+    for (const target of ['/admin/login', '/admin/logout', '/admin/find', '/admin/void', '/admin/paper/1/remove', '/admin/account/password',
+        '/admin/exports/sealed.jsonl', '/en/sign', '/en/withdraw', '/en/receipt', '/api/v1/signatures', '/api/v1/withdraw'])
+        assert.equal((await desk.raw(target, body(desk.token), TYPE)).status, 415, target);
+    // Four that are being sent take all places.
+    const head = `POST /admin/paper/check HTTP/1.1\r\nHost: x\r\nCookie: ${desk.cookie}\r\nContent-Type: ${TYPE}\r\n`
+        + `Content-Length: 500000\r\n\r\n--${BOUNDARY}`;
+    const slow = Array.from({ length: 4 }, () => service.raw(head, 1500));
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal((await desk.upload(`name,country\n${'A,KH\n'.repeat(4000)}`)).status, 503);
+    await Promise.all(slow);
+});
+
 test('every page is there in three languages, with every text', async () => {
     const desk = await Desk.enter();
     for (const lang of ['fr', 'km', 'en']) {
         const pages = [await desk.get(`/admin/paper?lang=${lang}`), await desk.check(GOOD), await desk.check(`${GOOD}A,B,C\n`),
+            await desk.send('/admin/paper/check', [['file', '', '']]), await desk.send('/admin/paper/check', [['file', GOOD, 'a'], ['csv', 'x']]),
             await desk.get('/admin/paper/1/remove'), await desk.post('/admin/paper', { csv: GOOD, after: '77' })];
         for (const { text } of pages) {
             assert.match(text, new RegExp(`<html lang="${lang}">`));
@@ -284,5 +507,5 @@ test('every page is there in three languages, with every text', async () => {
 });
 
 test('no name, contact or label of a sheet is in what the server says', () => {
-    assert.doesNotMatch(service.stderr, /Sok|sok@|Battambang|both@/);
+    assert.doesNotMatch(service.stderr, /Sok|sok@|Battambang|both@|a\.csv|sheet\.csv/);
 });

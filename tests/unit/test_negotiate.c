@@ -225,6 +225,40 @@ static void a_media_type_is_itself_whatever_its_parameters(void **state)
     assert_false(negotiate_media_type("application/json, text/plain", json));
 }
 
+static void a_boundary_is_the_only_parameter_and_of_its_own_letters(void **state)
+{
+    static const char *const wrong[] = {"multipart/form-data",
+                                        "multipart/form-data;",
+                                        "multipart/form-data; boundary",
+                                        "multipart/form-data; boundary=",
+                                        "multipart/form-data; boundary=\"",
+                                        "multipart/form-data; boundary=\"\"",
+                                        "multipart/form-data; boundary=\"x",
+                                        "multipart/form-data; boundary=x\"",
+                                        "multipart/form-data; boundary=\"x\"y",
+                                        "multipart/form-data; boundary=x y",
+                                        "multipart/form-data; boundary=x;",
+                                        "multipart/form-data; boundary=x; charset=utf-8",
+                                        "multipart/form-data; charset=utf-8; boundary=x",
+                                        "multipart/form-data; xboundary=x",
+                                        "multipart/form-data; boundary=x\xC3\xA9"};
+    char boundary[NEGOTIATE_BOUNDARY_MAX + 1], type[150], longest[NEGOTIATE_BOUNDARY_MAX + 2];
+
+    (void)state;
+    assert_true(negotiate_boundary("multipart/form-data; boundary=----x.Y_9", boundary));
+    assert_string_equal(boundary, "----x.Y_9");
+    assert_true(negotiate_boundary("multipart/form-data;boundary=\"a:b=?\"", boundary));
+    assert_string_equal(boundary, "a:b=?");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (negotiate_boundary(wrong[i], boundary))
+            fail_msg("%s", wrong[i]);
+    for (size_t len = NEGOTIATE_BOUNDARY_MAX; len <= NEGOTIATE_BOUNDARY_MAX + 1; len++) {
+        memset(longest, 'b', len);
+        snprintf(type, sizeof type, "multipart/form-data; boundary=%.*s", (int)len, longest);
+        assert_int_equal(negotiate_boundary(type, boundary), len == NEGOTIATE_BOUNDARY_MAX);
+    }
+}
+
 static void a_length_is_digits_only(void **state)
 {
     static const char *const wrong[] = {"",     " 1",  "1 ",  "-1",  "+1", "1,1",
@@ -291,6 +325,7 @@ int main(void)
         cmocka_unit_test(the_heaviest_of_our_languages_wins),
         cmocka_unit_test(an_entity_tag_is_compared_weakly),
         cmocka_unit_test(a_media_type_is_itself_whatever_its_parameters),
+        cmocka_unit_test(a_boundary_is_the_only_parameter_and_of_its_own_letters),
         cmocka_unit_test(a_length_is_digits_only),
         cmocka_unit_test(a_post_from_another_site_is_seen),
     };
