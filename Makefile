@@ -4,7 +4,7 @@
 # (`make layers`), and each foreign header belongs to the modules named in OWNERS (`make owners`).
 
 MODULES = buf random log files peer config notify metrics \
-          sha256 json input csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
+          sha256 json input input_multipart csv identity identity_phone negotiate merkle take entry entry_read seal backup minisign note checkpoint \
           tlog tlog_reader tlog_proof opening audit_log lines row_check figures template compress compress_raw zip_stream \
           recent signer_set db db_log db_marks db_sql db_signer db_schema db_desk db_session db_paper db_close db_delivery db_copy db_check \
           pepper petition_text content page_data \

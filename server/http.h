@@ -114,9 +114,7 @@ const struct http_stats *http_stats(const struct http_server *s);
 
 const char *http_param(const struct http_request *rq, size_t i);
 const char *http_body(const struct http_request *rq, size_t *len); /* NUL-terminated */
-/* The form in the body, as input_parse_form: of a LARGE_FORM it may be multipart/form-data (RFC
- * 7578). A part with a file name is an INPUT_FILE, whatever its media type; its name is not kept. A
- * file without name and bytes is what a browser sends if none was chosen: it is left out. */
+/* The form in the body, as input_parse_form: of a LARGE_FORM it may be multipart/form-data. */
 enum input_reason http_form(const struct http_request *rq, struct input *in);
 /* A header's value, or NULL. */
 const char *http_header(const struct http_request *rq, const char *name);

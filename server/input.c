@@ -155,7 +155,7 @@ void input_clean_line(struct buf *out, const char *typed)
 
 /* ---- The list of members ---- */
 
-void input_drop_last(struct input *in)
+static void drop_last(struct input *in)
 {
     struct input_member *m = &in->members[--in->count];
 
@@ -168,7 +168,7 @@ void input_drop_last(struct input *in)
 void input_release(struct input *in)
 {
     while (in->count > 0)
-        input_drop_last(in);
+        drop_last(in);
 }
 
 const struct input_member *input_find(const struct input *in, const char *name, bool *again)

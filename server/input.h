@@ -1,9 +1,10 @@
 /*
  * input: an untrusted body becomes a list of typed members, or a reason why not.
  *
- * Two syntaxes, one result: application/x-www-form-urlencoded and a flat JSON object. Names and
- * string values of an accepted body are valid UTF-8 without NUL bytes. Nothing is interpreted:
- * duplicates and unknown names stay in the list, and the caller's field table judges them.
+ * Three syntaxes, one result: application/x-www-form-urlencoded, multipart/form-data and a flat
+ * JSON object. Names and string values of an accepted body are valid UTF-8 without NUL bytes, what
+ * is in a file may be anything. Nothing is interpreted: duplicates and unknown names stay in the
+ * list, and the caller's field table judges them.
  */
 #ifndef INPUT_H
 #define INPUT_H
@@ -13,7 +14,7 @@
 #define INPUT_BODY_MAX_BYTES 8192
 #define INPUT_MEMBERS_MAX    32
 
-/* OTHER: number, null, array, object. FILE: of multipart/form-data (http_form). */
+/* OTHER: number, null, array, object. FILE: of multipart/form-data. */
 enum input_type { INPUT_STRING, INPUT_BOOL, INPUT_OTHER, INPUT_FILE };
 
 enum input_reason {
@@ -36,16 +37,19 @@ struct input {
     struct input_member members[INPUT_MEMBERS_MAX];
 };
 
-/* Both fill *in on INPUT_OK; on any other reason it is empty. Release it either way. */
+/* All fill *in on INPUT_OK; on any other reason it is empty. Release it either way. */
 enum input_reason input_parse_form(struct input *in, const char *body, size_t len);
 enum input_reason input_parse_json(struct input *in, const char *body, size_t len);
+/* RFC 7578. A part with a file name is an INPUT_FILE, whatever its media type; its name is not
+ * kept. A file without name and bytes is what a browser sends if none was chosen: it is left out.
+ */
+enum input_reason input_parse_multipart(struct input *in, const char *boundary, const char *body,
+                                        size_t len);
 /* Overwrites the values (they may be personal) and frees them. */
 void input_release(struct input *in);
 
 /* For whoever reads another syntax: an empty member at the end; NULL if the list is full. */
 struct input_member *input_add(struct input *in);
-/* Overwrites the last member and takes it off. */
-void input_drop_last(struct input *in);
 
 /* The first member of that name, or NULL; *again tells whether there is a second one. */
 const struct input_member *input_find(const struct input *in, const char *name, bool *again);

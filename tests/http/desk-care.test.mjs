@@ -143,7 +143,7 @@ test('the journal says acts, reasons and roles in the page\'s language, and what
         await other.succeed(['import', sheet]);
         for (const [target, fields] of [
             ['/admin/organisers', { name: 'second', role: 'reader', new: PASSWORD, password: PASSWORD }],
-            ['/admin/organisers/role', { name: 'second', role: 'organiser' }],
+            ['/admin/organisers/role', { name: 'second', role: 'organiser', password: PASSWORD }],
             ['/admin/void', { index, why: 'fraud' }],
             ['/admin/paper/1/remove', { why: 'duplicate' }],
         ])

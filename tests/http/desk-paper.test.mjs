@@ -407,7 +407,7 @@ test('a broken multipart body is 400, at whatever byte it is cut off', async () 
         'a field with NUL': body(desk.token, part('name="x"', 'a\0b')),
         'no headers': body(desk.token, `--${BOUNDARY}\r\nrest\r\n`),
         'a transfer encoding': body(desk.token, part('name="x"\r\nContent-Transfer-Encoding: base64', 'eA==')),
-        'a header as long as the buffer': body(desk.token, part(`name="x"; filename="${'y'.repeat(5000)}"`, 'x')),
+        'a header that does not end': body(desk.token, part(`name="x"; filename="${'y'.repeat(5000)}`, 'x')),
         'too many parts': body(desk.token, part('name="x"', 'x').repeat(40)),
     };
     for (const [what, text] of Object.entries(broken))
@@ -416,7 +416,7 @@ test('a broken multipart body is 400, at whatever byte it is cut off', async () 
         'multipart/form-data; boundary=""', `${TYPE}x`, `multipart/form-data; boundary="${BOUNDARY}`, `${TYPE}; charset=utf-8`,
         `multipart/form-data; boundary=${'x'.repeat(71)}`, 'multipart/form-data; boundary=a b'])
         assert.equal((await check(good, type)).status, 400, type);
-    assert.match((await check(good.slice(0, -5))).text, /The form could not be read\. Go back and send it again\./);
+    assert.match((await check(good.slice(0, -5))).text, /The form could not be read\./);
     const inner = (last) => `--x\r\nContent-Disposition: attachment; filename="b.csv"\r\n\r\n${GOOD}\r\n--x\r\n`
         + `Content-Disposition: attachment; filename="c.csv"\r\n\r\n${GOOD}${last}`;
     for (const last of ['\r\n--x--', '\r\n--x', ''])
