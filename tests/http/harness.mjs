@@ -302,7 +302,12 @@ export class Service {
             });
             rq.once('timeout', () => rq.destroy(new Error(`no answer: ${method} ${target}`)));
             rq.once('error', reject);
-            rq.end(body);
+            // As curl does with a large body: who is refused by the headers alone need not send it, and
+            // loses no answer when the connection is closed upon him.
+            if (headers.expect)
+                rq.once('continue', () => rq.end(body)).once('response', (answer) => answer.once('end', () => rq.destroy()));
+            else
+                rq.end(body);
         });
     }
 

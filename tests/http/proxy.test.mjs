@@ -208,19 +208,21 @@ for (const kind of ['nginx', 'caddy']) {
             test('a paper sheet of 500 kB passes, of 1.5 MiB does not, and other forms stay small', async () => {
                 await service.succeed(['organiser', 'add', 'sheets'], { stdin: `${PASSWORD}\n` });
                 const desk = await Desk.login(proxy, 'sheets');
+                // It closes the connection, which would take the answer from whoever is still sending.
+                const refusedByProxy = (large) => (large ? { expect: '100-continue' } : {});
                 const sheet = (rows) => `name,contact,country\n${`${'A'.repeat(104)},,KH\n`.repeat(rows)}`;
                 const page = await desk.post('/admin/paper/check', { csv: sheet(4500) });
                 assert.equal(page.status, 200, page.text.slice(0, 300));
                 assert.equal(page.text.split('<tr><th scope="row">').length - 1, 4500, 'a verdict for each row');
                 for (const target of ['/admin/paper/check', '/admin/paper'])
                     for (const bytes of [1.5 * 1024 * 1024, 1_100_000, 1024 * 1024 + 1]) {
-                        const refused = await desk.send(target, `csv=${'x'.repeat(bytes - 4)}`);
+                        const refused = await desk.send(target, `csv=${'x'.repeat(bytes - 4)}`, refusedByProxy(bytes > 1_050_000));
                         assert.equal(refused.status, 413, `${target} ${bytes}`);
                         assertSecurityHeaders(refused, `${kind} ${target}`);
                     }
                 for (const target of ['/en/sign', '/admin/logout', '/admin/find', '/admin/paper/1/remove'])
                     for (const bytes of [20_000, 500_000]) {
-                        const refused = await desk.send(target, `name=${'x'.repeat(bytes)}`);
+                        const refused = await desk.send(target, `name=${'x'.repeat(bytes)}`, refusedByProxy(bytes > 100_000));
                         assert.equal(refused.status, 413, `${target} ${bytes}`);
                         assertSecurityHeaders(refused, `${kind} ${target}`);
                     }
