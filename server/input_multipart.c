@@ -11,7 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define DELIMITER_MAX (4 + BOUNDARY_MAX)
 #define BOUNDARY_MAX  70 /* bytes of a boundary (RFC 2046 section 5.1.1) */
@@ -25,13 +24,21 @@ struct part {
     bool is_file, chosen; /* it has a file name; it is not the empty one */
 };
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* Steps over the word, whatever its case; false if it does not stand there. */
 static bool take(struct span *s, const char *word)
 {
     size_t len = strlen(word);
 
-    if ((size_t)(s->end - s->at) < len || strncasecmp(s->at, word, len) != 0)
+    if ((size_t)(s->end - s->at) < len)
         return false;
+    for (size_t i = 0; i < len; i++)
+        if (lower(s->at[i]) != lower(word[i]))
+            return false;
     s->at += len;
     return true;
 }
