@@ -62,8 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!newline || memchr(data, '\0', (size_t)(newline - data)))
         return 0;
-    boundary = strndup((const char *)data, (size_t)(newline - data));
-    at = strlen(boundary) + 1;
+    at = (size_t)(newline - data) + 1;
+    boundary = xcalloc(at, 1);
+    memcpy(boundary, data, at - 1);
     if (input_parse_multipart(&in, boundary, (const char *)data + at, size - at) == INPUT_OK) {
         for (size_t i = 0; i < in.count; i++)
             check_member(&in.members[i]);
