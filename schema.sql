@@ -104,7 +104,7 @@ CREATE TABLE paper_batch (
 -- De-duplication: one row per contact with at least one live submission that is counted here: its
 -- index is below `upto` of its tag's slice, which is the number that the first ten bits of the tag
 -- make. The others the writer counts in memory, and again when it starts (db_signer.c).
--- 16 bytes of a tag are as good as 32 to tell contacts apart, and half the pages to look through.
+-- 16 bytes of a tag are as good as 32 to tell contacts apart, and take half the pages.
 CREATE TABLE signer_row (
     head      BLOB PRIMARY KEY CHECK (length(head) = 16),                -- first bytes of the tag
     live      INTEGER NOT NULL CHECK (live > 0),                         -- live submissions

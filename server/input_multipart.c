@@ -9,11 +9,7 @@
  */
 #include "input.h"
 
-#include <stdio.h>
 #include <string.h>
-
-#define DELIMITER_MAX (4 + BOUNDARY_MAX)
-#define BOUNDARY_MAX  70 /* bytes of a boundary (RFC 2046 section 5.1.1) */
 
 struct span {
     const char *at, *end;
@@ -169,19 +165,17 @@ static enum input_reason read_parts(struct input *in, struct span s, const char 
 enum input_reason input_parse_multipart(struct input *in, const char *boundary, const char *body,
                                         size_t len)
 {
-    char delimiter[DELIMITER_MAX + 1];
-    struct span s = {body, body + len};
+    struct span s = {body, body + len}, before;
     enum input_reason reason = INPUT_MALFORMED;
+    struct buf delimiter;
 
     in->count = 0;
-    if (*boundary == '\0' || strlen(boundary) > BOUNDARY_MAX)
-        return reason;
-    snprintf(delimiter, sizeof delimiter, "\r\n--%s", boundary);
-    if ((size_t)(s.end - s.at) >= strlen(delimiter) - 2 &&
-        memcmp(s.at, delimiter + 2, strlen(delimiter) - 2) == 0) {
-        s.at += strlen(delimiter) - 2;
-        reason = read_parts(in, s, delimiter);
-    }
+    buf_init(&delimiter, BUF_UNLIMITED);
+    buf_printf(&delimiter, "\r\n--%s", boundary);
+    /* The first one has no line break before it. */
+    if (*boundary && take_until(&s, delimiter.data + 2, &before) && before.at == before.end)
+        reason = read_parts(in, s, delimiter.data);
+    buf_release(&delimiter);
     if (reason != INPUT_OK)
         input_release(in);
     return reason;

@@ -416,7 +416,7 @@ test('a broken multipart body is 400, at whatever byte it is cut off', async () 
         'multipart/form-data; boundary=""', `${TYPE}x`, `multipart/form-data; boundary="${BOUNDARY}`, `${TYPE}; charset=utf-8`,
         `multipart/form-data; boundary=${'x'.repeat(71)}`, 'multipart/form-data; boundary=a b'])
         assert.equal((await check(good, type)).status, 400, type);
-    assert.match((await check(good.slice(0, -5))).text, /The form could not be read\./);
+    assert.match((await check(good.slice(0, -5))).text, /The form could not be read\. Open the page again and fill it in once more\./);
     const inner = (last) => `--x\r\nContent-Disposition: attachment; filename="b.csv"\r\n\r\n${GOOD}\r\n--x\r\n`
         + `Content-Disposition: attachment; filename="c.csv"\r\n\r\n${GOOD}${last}`;
     for (const last of ['\r\n--x--', '\r\n--x', ''])

@@ -6,6 +6,7 @@
 #ifndef DATABASE_FIXTURE_H
 #define DATABASE_FIXTURE_H
 
+#include "db_check.h"
 #include "support.h"
 
 #include <sqlite3.h>
@@ -95,6 +96,20 @@ static inline int try_sql(const char *sql)
 {
     open_raw();
     return sqlite3_exec(raw, sql, NULL, NULL, NULL);
+}
+
+/* All that `petition check` says of a database. */
+static inline void check_claims(void)
+{
+    struct buf line;
+
+    buf_init(&line, BUF_UNLIMITED);
+    for (int claim = 0; claim < DB_CLAIM__COUNT; claim++) {
+        buf_clear(&line);
+        if (db_check(db, (enum db_claim)claim, 0, &line) != DB_HOLDS)
+            fail_msg("%s", line.data);
+    }
+    buf_release(&line);
 }
 
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, open_new, close_all)

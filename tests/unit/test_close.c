@@ -10,7 +10,6 @@
 
 #include "database_fixture.h"
 
-#include "db_check.h"
 #include "db_internal.h"
 #include "files.h"
 #include "pepper.h"
@@ -91,19 +90,6 @@ static bool file_has_tag(const char *file, uint64_t person)
     found = contains(&bytes, tag, GROUP_LEN) || contains(&bytes, tag + GROUP_LEN, GROUP_LEN);
     buf_release(&bytes);
     return found;
-}
-
-static void check_claims(void)
-{
-    struct buf line;
-
-    buf_init(&line, BUF_UNLIMITED);
-    for (int claim = 0; claim < DB_CLAIM__COUNT; claim++) {
-        buf_clear(&line);
-        if (db_check(db, (enum db_claim)claim, 0, &line) != DB_HOLDS)
-            fail_msg("%s", line.data);
-    }
-    buf_release(&line);
 }
 
 /* ---- the entry */
